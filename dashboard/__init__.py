@@ -1,0 +1,1 @@
+"""The screens: they read what was published and compute no clinical number."""

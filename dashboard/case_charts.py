@@ -1,0 +1,113 @@
+"""Which charts does a case have, on one time axis?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import streamlit as st
+
+from dashboard.case_words import flag_line
+from dashboard.chart_alliance import alliance_chart, alliance_words
+from dashboard.chart_course import HEIGHT, SMALL_HEIGHT, Scale, course_chart, course_words
+from dashboard.reading import CaseRecord
+from dashboard.time_axis import TimeAxis, time_axis, unbroken_runs
+from dashboard.words import number, plain
+
+
+def show_charts(record: CaseRecord, pair_days: int) -> None:
+    """Draw the leading measure large, the alliance under it, then every other measure small."""
+    known = record.measures.filter(pl.col("subscale") == "total")["measure_id"].to_list()
+    totals = record.course.filter(
+        (pl.col("subscale") == "total") & pl.col("measure_id").is_in(known)
+    )
+    if totals.is_empty() and record.alliance.is_empty():
+        st.info("Nothing was measured in this case yet.")
+        return
+    axis = time_axis(totals, record.alliance)
+    primary = record.case["primary_measure_id"]
+    keys = totals.select("measure_id", "rater").unique(maintain_order=True).rows()
+    ordered = sorted(keys, key=lambda key: (key[0] != primary, key))
+    for key in ordered[:1]:
+        _course(record, key, axis, pair_days, is_first=True)
+    for measure_id in record.alliance["measure_id"].unique().sort():
+        _alliance(record, measure_id, axis, pair_days)
+    for key in ordered[1:]:
+        _course(record, key, axis, pair_days, is_first=False)
+
+
+def joined(
+    points: pl.DataFrame, axis: TimeAxis, record: CaseRecord, pair_days: int
+) -> pl.DataFrame:
+    """Add `time` and `run` to points, sorted by time."""
+    timed = axis.times(points).drop_nulls("time").sort("time")
+    attended = record.sessions.filter("attended")["session"].to_list()
+    runs = unbroken_runs(timed["time"].to_list(), axis, attended=attended, pair_days=pair_days)
+    return timed.with_columns(run=pl.Series(runs, dtype=pl.Int64))
+
+
+def scale_of(record: CaseRecord, measure_id: str, points: pl.DataFrame) -> Scale:
+    """Return a measure's range and lines; clear change is counted from the baseline."""
+    found = _measure(record, measure_id)
+    baselines = points["baseline"].drop_nulls()
+    change = found["reliable_change"]
+    clear_change = None
+    if len(baselines) and change is not None:
+        better = -change if found["higher_is"] == "worse" else change
+        clear_change = baselines[-1] + better
+    return Scale(
+        name=found["name"],
+        lowest=found["minimum"],
+        highest=found["maximum"],
+        cutoff=found["cutoff"],
+        clear_change=clear_change,
+    )
+
+
+def _course(
+    record: CaseRecord, key: tuple[str, str], axis: TimeAxis, pair_days: int, *, is_first: bool
+) -> None:
+    measure_id, rater = key
+    rows = record.course.filter(
+        (pl.col("measure_id") == measure_id)
+        & (pl.col("rater") == rater)
+        & (pl.col("subscale") == "total")
+    )
+    points = joined(rows, axis, record, pair_days)
+    scale = scale_of(record, measure_id, points)
+    flag = flag_line(record, axis) if is_first else None
+    _heading(record, measure_id, rater)
+    st.altair_chart(
+        course_chart(points, scale, axis, flag=flag, height=HEIGHT if is_first else SMALL_HEIGHT),
+        theme=None,
+        alt=course_words(points, scale, axis, flag),
+        key=f"course_{measure_id}_{rater}",
+    )
+
+
+def _alliance(record: CaseRecord, measure_id: str, axis: TimeAxis, pair_days: int) -> None:
+    rows = record.alliance.filter(pl.col("measure_id") == measure_id)
+    points = joined(rows, axis, record, pair_days)
+    found = _measure(record, measure_id)
+    concern = found["concern_line"]
+    _heading(record, measure_id, "client")
+    st.altair_chart(
+        alliance_chart(points, found["name"], found["minimum"], found["maximum"], concern, axis),
+        theme=None,
+        alt=alliance_words(points, found["name"], concern, axis),
+        key=f"alliance_{measure_id}",
+    )
+
+
+def _heading(record: CaseRecord, measure_id: str, rater: str) -> None:
+    found = _measure(record, measure_id)
+    span = f"{number(found['minimum'])} to {number(found['maximum'])}"
+    said = f"{found['role']} by {rater}, {span}, higher is {found['higher_is']}"
+    st.markdown(f"**{plain(found['name'])}** :gray[{plain(said)}]")
+
+
+def _measure(record: CaseRecord, measure_id: str) -> dict[str, Any]:
+    rows = record.measures.filter(
+        (pl.col("measure_id") == measure_id) & (pl.col("subscale") == "total")
+    )
+    return rows.to_dicts()[0]

@@ -1,0 +1,191 @@
+"""How did the scores of a case run against what was to be expected?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import altair as alt
+import polars as pl
+
+from dashboard.chart_style import (
+    LABEL_SIZE,
+    dressed,
+    end_labels,
+    level_line,
+    score_scale,
+    time_scale,
+)
+from dashboard.line_ends import LineEnd, spread
+from dashboard.time_axis import TimeAxis, gaps
+from dashboard.words import BAND, INK, MUTED, Mark, number
+
+HEIGHT = 270
+SMALL_HEIGHT = 120
+_EXPECTED_LINE = "#9fb3c8"
+_DASHED, _DOTTED = (6, 3), (1.5, 2.5)
+_LABELLED_GAP_SHARE = 0.14  # of the axis between two labels "no score"
+_FLAG_TURN = 0.55  # from this share of the axis on, the flag's words stand left of its line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What a chart needs to know of a measure."""
+
+    name: str
+    lowest: float
+    highest: float
+    cutoff: float | None = None
+    clear_change: float | None = None
+
+    @property
+    def lines(self) -> list[tuple[str, float, tuple[float, ...]]]:
+        """Cut-off and clear-change line, where there are any inside the range."""
+        known = (("cut-off", self.cutoff, _DASHED), ("clear change", self.clear_change, _DOTTED))
+        return [
+            (name, level, dash)
+            for name, level, dash in known
+            if level is not None and self.lowest <= level <= self.highest
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlagLine:
+    """When the flag that leads began."""
+
+    time: float
+    mark: Mark
+    words: str
+
+
+def course_chart(
+    points: pl.DataFrame,
+    scale: Scale,
+    axis: TimeAxis,
+    *,
+    flag: FlagLine | None = None,
+    height: int = HEIGHT,
+) -> alt.LayerChart:
+    """Return the chart of one measure.
+
+    `points` has `time`, `value`, `run`, `expected`, `band_80_low`, `band_80_high` and is sorted
+    by time; scores of one run are joined.
+    """
+    across = time_scale(axis, with_title=height >= HEIGHT)
+    ticks = 6 if height >= HEIGHT else 4
+    band = points.drop_nulls(["band_80_low", "band_80_high"])
+    layers: list[alt.Chart] = []
+    if len(band) > 1:
+        layers += _band(band, scale, across, ticks)
+    layers += [level_line(level, dash) for _, level, dash in scale.lines]
+    if flag is not None:
+        layers += _flag(flag, axis)
+    layers += _scores(points, scale, across, ticks, axis)
+    layers += _no_score(points, axis, height)
+    labels = _labels(points, band, scale)
+    layers += end_labels(spread(labels, lowest=scale.lowest, highest=scale.highest, height=height))
+    return dressed(layers, height)
+
+
+def course_words(
+    points: pl.DataFrame, scale: Scale, axis: TimeAxis, flag: FlagLine | None = None
+) -> str:
+    """Return the chart in words, for those who do not see it."""
+    scores = [
+        f"{axis.words(time)}: {number(value)}"
+        for time, value in points.select("time", "value").rows()
+    ]
+    said = [f"{scale.name} from {number(scale.lowest)} to {number(scale.highest)}. "]
+    said.append("; ".join(scores) + "." if scores else "No score.")
+    said += [
+        f" No score between {axis.words(before)} and {axis.words(after)}."
+        for before, after in gaps(points["time"].to_list(), points["run"].to_list())
+    ]
+    said += [f" The {name} is at {number(level)}." for name, level, _ in scale.lines]
+    last = points.drop_nulls(["band_80_low", "band_80_high"]).tail(1)
+    for low, high in last.select("band_80_low", "band_80_high").rows():
+        said.append(f" 8 in 10 similar cases lie within {number(low)} and {number(high)} there.")
+    if flag is not None:
+        said.append(f" {flag.mark.word} {flag.words}.")
+    return "".join(said)
+
+
+def _band(band: pl.DataFrame, scale: Scale, across: alt.X, ticks: int) -> list[alt.Chart]:
+    area = (
+        alt.Chart(band.select("time", "band_80_low", "band_80_high", "expected"))
+        .mark_area(color=BAND)
+        .encode(
+            x=across,
+            y=score_scale("band_80_low", scale.lowest, scale.highest, ticks),
+            y2="band_80_high:Q",
+        )
+    )
+    expected = (
+        alt.Chart(band.select("time", "expected"))
+        .mark_line(color=_EXPECTED_LINE, strokeWidth=1.4)
+        .encode(x=across, y=alt.Y("expected:Q"))
+    )
+    return [area, expected]
+
+
+def _scores(
+    points: pl.DataFrame, scale: Scale, across: alt.X, ticks: int, axis: TimeAxis
+) -> list[alt.Chart]:
+    drawn = alt.Chart(
+        points.select("time", "value", "run").with_columns(
+            words=pl.Series([axis.words(time) for time in points["time"]], dtype=pl.String)
+        )
+    )
+    height = score_scale("value", scale.lowest, scale.highest, ticks)
+    line = drawn.mark_line(color=INK, strokeWidth=2).encode(x=across, y=height, detail="run:N")
+    dots = drawn.mark_circle(color=INK, size=46, opacity=1).encode(
+        x=across,
+        y=height,
+        tooltip=[alt.Tooltip("words:N", title="when"), alt.Tooltip("value:Q", title=scale.name)],
+    )
+    return [line, dots]
+
+
+def _flag(flag: FlagLine, axis: TimeAxis) -> list[alt.Chart]:
+    line = alt.Chart(pl.DataFrame({"time": [flag.time]})).encode(x="time:Q")
+    is_late = (flag.time - axis.first) / (axis.last - axis.first) > _FLAG_TURN
+    words = line.mark_text(
+        text=f"{flag.mark.text} {flag.words}",
+        align="right" if is_late else "left",
+        baseline="bottom",
+        dx=6 if is_late else -6,
+        color=flag.mark.colour,
+        fontSize=LABEL_SIZE,
+    ).encode(y=alt.value(-5))
+    return [line.mark_rule(color=flag.mark.colour, strokeWidth=1.2), words]
+
+
+def _no_score(points: pl.DataFrame, axis: TimeAxis, height: int) -> list[alt.Chart]:
+    found = gaps(points["time"].to_list(), points["run"].to_list())
+    middles = sorted((before + after) / 2 for before, after in found)
+    room = _LABELLED_GAP_SHARE * (axis.last - axis.first)
+    kept = middles[:1] + [after for before, after in pairwise(middles) if after - before > room]
+    if not kept:
+        return []
+    return [
+        alt.Chart(pl.DataFrame({"time": kept}))
+        .mark_text(text="no score", color=MUTED, fontSize=LABEL_SIZE)
+        .encode(x="time:Q", y=alt.value(height - LABEL_SIZE))
+    ]
+
+
+def _labels(points: pl.DataFrame, band: pl.DataFrame, scale: Scale) -> Sequence[LineEnd]:
+    labels = [
+        LineEnd(text=f"{name} {number(level)}", value=level, colour=MUTED)
+        for name, level, _ in scale.lines
+    ]
+    if len(points):
+        value = points["value"][-1]
+        words = f"{scale.name} {number(value)}"
+        labels.append(LineEnd(text=words, value=value, colour=INK, is_bold=True))
+    if len(band) > 1:
+        labels.append(
+            LineEnd(text="similar cases,\n8 in 10 within", value=band["expected"][-1], colour=MUTED)
+        )
+    return labels

@@ -1,0 +1,67 @@
+"""How are the screens started? Every option as a flag, so that a wheel looks like a checkout.
+
+`.streamlit/config.toml` in the repository holds the same options for `streamlit run` from a
+checkout; tests/dashboard/test_launch.py keeps the two alike.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+from dashboard.words import AMBER, BACKGROUND, BLUE, INK, LINE, MUTED, RED
+
+Option = str | int | bool | list[str] | list[int]
+
+# System fonts only: nothing is fetched.
+_FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
+
+OPTIONS: dict[str, dict[str, Option]] = {
+    "server": {
+        "address": "127.0.0.1",
+        "headless": True,
+        "enableAgentApi": False,
+        "maxUploadSize": 1,
+        "fileWatcherType": "none",
+        "showEmailPrompt": False,
+    },
+    "browser": {"gatherUsageStats": False},
+    "client": {
+        "showErrorDetails": "none",
+        "showErrorLinks": False,
+        "toolbarMode": "minimal",
+        "disableDataExport": True,
+    },
+    "theme": {
+        "base": "light",
+        "primaryColor": BLUE,
+        "backgroundColor": BACKGROUND,
+        "secondaryBackgroundColor": "#f5f7f9",
+        "textColor": INK,
+        "linkColor": BLUE,
+        "borderColor": LINE,
+        "redTextColor": RED,
+        "orangeTextColor": AMBER,
+        "blueTextColor": BLUE,
+        "grayTextColor": MUTED,
+        "font": _FONT,
+        "headingFont": _FONT,
+        "baseRadius": "0.4rem",
+        # h3 carries the reason sentence of a queue row: larger than all around it, not bolder.
+        "headingFontSizes": ["1.6rem", "1.2rem", "1.12rem", "1rem", "1rem", "1rem"],
+        "headingFontWeights": [700, 600, 400, 600, 600, 600],
+    },
+}
+
+
+def streamlit_arguments(port: int) -> list[str]:
+    """Return the arguments after `python -m streamlit`: the script, then every option as a flag."""
+    flags = ["run", str(files("dashboard") / "app.py"), "--server.port", str(port)]
+    for section, options in OPTIONS.items():
+        for name, value in options.items():
+            flags += [f"--{section}.{name}", _as_flag(value)]
+    return flags
+
+
+def _as_flag(value: Option) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,108 @@
+"""Who may see which cases? Decided here, enforced by every function of reading.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from data_contracts.errors import UnstuckError
+from data_contracts.settings import Roles
+
+Role = Literal["supervisor", "manager", "analyst"]
+ROLE_WORDS: dict[Role, str] = {
+    "supervisor": "supervisor",
+    "manager": "practice manager",
+    "analyst": "analyst",
+}
+# Stands in where cases have no supervisor and the settings name no lead.
+UNNAMED_LEAD = "lead"
+
+
+class OutsideScopeError(UnstuckError):
+    """The viewer's role does not see what was asked for."""
+
+    exit_code = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What one viewer may see. Without therapists a supervisor sees no case."""
+
+    role: Role
+    supervisor_id: str = ""
+    therapist_ids: tuple[str, ...] = ()
+    sees_cases_without_therapist: bool = False
+
+    def require_cases(self) -> None:
+        """Refuse everybody who is not a supervisor.
+
+        Raises
+        ------
+        OutsideScopeError
+            If the role sees no cases.
+        """
+        if self.role != "supervisor":
+            message = (
+                f"Cases are shown to supervisors only. As {ROLE_WORDS[self.role]} you see counts "
+                "over many cases, and no case."
+            )
+            raise OutsideScopeError(message)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A therapist and who supervises them, as the practice's tables say."""
+
+    therapist_id: str
+    supervisor_id: str | None
+
+
+def supervised(roles: Roles, assignments: Iterable[Assignment]) -> dict[str, set[str]]:
+    """Return each supervisor's therapists; '' holds those nobody supervises.
+
+    The settings' list replaces what the practice's tables say.
+    """
+    found: dict[str, set[str]] = {}
+    for assignment in assignments:
+        if roles.supervisors:
+            holders = [
+                supervisor
+                for supervisor, therapists in roles.supervisors.items()
+                if assignment.therapist_id in therapists
+            ]
+        else:
+            holders = [assignment.supervisor_id or ""]
+        for holder in holders or [""]:
+            found.setdefault(holder, set()).add(assignment.therapist_id)
+    return found
+
+
+def supervisor_ids(
+    roles: Roles, assignments: Iterable[Assignment], *, has_unassigned: bool
+) -> list[str]:
+    """Return who can be chosen as supervisor: everybody named, and a lead where one is needed."""
+    therapists = supervised(roles, assignments)
+    named = {*therapists, *roles.supervisors} - {""}
+    if roles.lead_supervisor:
+        named.add(roles.lead_supervisor)
+    elif has_unassigned or "" in therapists or not named:
+        named.add(UNNAMED_LEAD)
+    return sorted(named)
+
+
+def scope_of_supervisor(
+    supervisor_id: str, roles: Roles, assignments: Iterable[Assignment]
+) -> Scope:
+    """Return a supervisor's scope: own therapists; for the lead also those nobody supervises."""
+    therapists = supervised(roles, assignments)
+    is_lead = supervisor_id == (roles.lead_supervisor or UNNAMED_LEAD)
+    own = therapists.get(supervisor_id, set())
+    if is_lead:
+        own = own | therapists.get("", set())
+    return Scope(
+        role="supervisor",
+        supervisor_id=supervisor_id,
+        therapist_ids=tuple(sorted(own)),
+        sees_cases_without_therapist=is_lead,
+    )

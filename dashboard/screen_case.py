@@ -1,0 +1,202 @@
+"""Why is this case here, since when, and what is its course?"""
+
+from __future__ import annotations
+
+import polars as pl
+import streamlit as st
+
+from dashboard import reading
+from dashboard.case_charts import show_charts
+from dashboard.case_words import (
+    Standing,
+    case_blocks,
+    flag_history,
+    open_flags,
+    safety_answers,
+    since_day_words,
+    standing_of,
+    status_history,
+)
+from dashboard.reading import CaseRecord
+from dashboard.visit import Visit
+from dashboard.words import code_words, days_ago, mark, moment, plain, small
+from data_contracts.rule import rule_text, status_rule
+
+ANSWERS_SHOWN = 5
+
+
+def show(visit: Visit) -> None:
+    """Draw the case that the address names, else say how to get to one."""
+    visit.title("Case")
+    visit.scope.require_cases()
+    case_id = st.query_params.get("case", "") or st.session_state.get("last_case", "")
+    _ways(visit, case_id)
+    if not case_id:
+        st.info("No case is chosen. Open one from the supervision queue, or type its id above.")
+        return
+    with st.spinner("Reading the case ..."):
+        record = reading.case_record(visit.snapshot, visit.scope, case_id)
+    st.session_state["last_case"] = case_id
+    standing = standing_of(record)
+    _header(visit, record, standing)
+    words, pictures = st.columns([1, 1.75], gap="large")
+    with words:
+        _safety(visit, record)
+        _why(visit, record, standing)
+        _other_measures(record, standing)
+    with pictures:
+        show_charts(record, status_rule(visit.settings.rule).thresholds.pair_days)
+    _history(record)
+
+
+def _ways(visit: Visit, case_id: str) -> None:
+    order = st.session_state.get("queue_order") or list(
+        reading.queue(visit.snapshot, visit.scope)["case_id"]
+    )
+    place = order.index(case_id) if case_id in order else None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(visit.queue_page, label=":blue[Back to the queue]", query_params=visit.address)
+        if place is not None:
+            _step(visit, "Previous", "P", order[place - 1] if place else None)
+            _step(visit, "Next", "N", order[place + 1] if place + 1 < len(order) else None)
+            st.markdown(small(f"{place + 1} of {len(order)} in your queue"), width="content")
+        st.text_input(
+            "Go to case",
+            key="jump_text",
+            placeholder="Go to case id",
+            label_visibility="collapsed",
+            width=160,
+            on_change=_remember_jump,
+        )
+    wanted = st.session_state.pop("jump_to", "")
+    if wanted:
+        st.switch_page(visit.case_page, query_params=visit.case_address(wanted))
+
+
+def _remember_jump() -> None:
+    st.session_state["jump_to"] = st.session_state["jump_text"].strip()
+    st.session_state["jump_text"] = ""
+
+
+def _step(visit: Visit, label: str, key: str, case_id: str | None) -> None:
+    if st.button(label, shortcut=key, disabled=case_id is None) and case_id:
+        st.switch_page(visit.case_page, query_params=visit.case_address(case_id))
+
+
+def _header(visit: Visit, record: CaseRecord, standing: Standing | None) -> None:
+    case = record.case
+    visit.title(f"Case {plain(case['case_id'])}")
+    marks = [
+        f"{mark(flag['kind']).markdown} {since_day_words(record, flag['opened_day'])}"
+        for flag in open_flags(record)
+    ]
+    if standing and standing.status not in {flag["kind"] for flag in open_flags(record)}:
+        marks.append(f"{mark(standing.status).markdown} {standing.since_words}")
+    st.markdown(" · ".join(marks))
+    seen, planned = case["sessions_attended"], case["planned_sessions"]
+    facts = [
+        case["therapist_id"] and f"therapist {case['therapist_id']}",
+        case["site_id"] and f"site {case['site_id']}",
+        case["problem_code"],
+        seen is not None
+        and (f"{seen} of {planned} planned sessions" if planned else f"{seen} sessions"),
+        days_ago(case["days_since_contact"]),
+        standing and f"rule {standing.rule_version}",
+        f"published {moment(visit.snapshot.published_at)}",
+    ]
+    if not case["is_open"]:
+        facts.insert(
+            0, f"care has ended: {code_words(case['closed_class'] or 'outcome not known')}"
+        )
+    st.markdown(small(plain(" · ".join(fact for fact in facts if fact))))
+
+
+def _safety(visit: Visit, record: CaseRecord) -> None:
+    is_flagged = any(flag["kind"] == "safety" for flag in open_flags(record))
+    for name, answers, is_above_lowest in safety_answers(record):
+        with st.container(border=True):
+            shown = answers[-ANSWERS_SHOWN:]
+            left_out = f" (the last {ANSWERS_SHOWN} of {len(answers)})" if shown != answers else ""
+            title = mark("safety").markdown if is_flagged or is_above_lowest else "**Safety item**"
+            st.markdown(f"{title} {plain(name)}, as answered{left_out}")
+            st.markdown(plain("; ".join(shown)))
+            st.markdown(small(plain(visit.settings.safety_protocol)))
+
+
+def _why(visit: Visit, record: CaseRecord, standing: Standing | None) -> None:
+    blocks = case_blocks(record)
+    with st.container(border=True):
+        st.header("Why it is here" if open_flags(record) else "Where it stands", anchor=False)
+        for block in blocks:
+            if len(blocks) > 1:
+                st.markdown(f"{block.heading.markdown} {block.since_words}")
+            for sentence in block.sentences or ["The night left no sentence for this."]:
+                st.markdown(f"- {plain(sentence)}")
+        if not blocks:
+            st.markdown("Nothing could be judged in this case yet.")
+        if (
+            standing
+            and standing.status == "cannot_judge"
+            and standing.last_status != "cannot_judge"
+        ):
+            last = f"Last known (day {standing.last_day}): {mark(standing.last_status).text}."
+            st.markdown(small(plain(last)))
+        if standing and standing.tags:
+            tags = code_words(standing.tags.replace(",", ", "))
+            st.markdown(small(plain(f"Also: {tags}.")))
+        leaves = list(dict.fromkeys(line for block in blocks for line in block.leaves))
+        if leaves:
+            st.markdown("**What would remove this flag**")
+            for sentence in leaves:
+                st.markdown(plain(sentence))
+        is_said = any(block.says_unverified for block in blocks)
+        if standing and not standing.is_verified and not is_said:
+            unverified = "Unverified: a number behind this status was not read in its source."
+            st.markdown(small(unverified))
+        _computed(visit, record, standing)
+
+
+def _computed(visit: Visit, record: CaseRecord, standing: Standing | None) -> None:
+    with st.popover("How is this computed?", type="tertiary"):
+        version = standing.rule_version if standing else "?"
+        st.markdown(
+            f"A published rule, version {plain(version)}, looks at the scores in order and takes "
+            f"the first condition that holds. Computed in run {plain(visit.snapshot.run_id)}."
+        )
+        used = {*record.course["measure_id"], *record.alliance["measure_id"]}
+        for row in record.measures.filter(pl.col("measure_id").is_in(used)).to_dicts():
+            remark = "" if row["is_verified"] else " (unverified)"
+            st.markdown(f"**{plain(row['name'])}**{remark}: {plain(row['sources'])}")
+        with st.expander("The rule's numbers"):
+            if visit.settings.rule:
+                changed = ", ".join(
+                    f"{name} = {value:g}" for name, value in visit.settings.rule.items()
+                )
+                st.markdown(plain(f"This practice sets: {changed}."))
+            st.code(rule_text(), language="toml")
+
+
+def _other_measures(record: CaseRecord, standing: Standing | None) -> None:
+    decided = {"case", standing.decided_by if standing else ""}
+    others = record.current.filter(~pl.col("measure_id").is_in(decided))
+    if others.is_empty():
+        return
+    names = dict(record.measures.select("measure_id", "name").unique("measure_id").rows())
+    with st.container(border=True):
+        st.header("What the other measures say", anchor=False)
+        for row in others.to_dicts():
+            name = plain(names.get(row["measure_id"], row["measure_id"]))
+            since_words = since_day_words(record, row["since_day"])
+            st.markdown(f"**{name}** {mark(row['status']).markdown} {since_words}")
+            st.markdown(small(plain(code_words(row["code"]))))
+
+
+def _history(record: CaseRecord) -> None:
+    with st.expander("History: status at each score, and every flag"):
+        flags, statuses = flag_history(record), status_history(record)
+        st.markdown("**Flags**" if len(flags) else "This case was never flagged.")
+        if len(flags):
+            st.table(flags, border="horizontal", hide_index=True)
+        st.markdown("**Status at each score**" if len(statuses) else "No score was judged yet.")
+        if len(statuses):
+            st.table(statuses, border="horizontal", hide_index=True)

@@ -1,0 +1,1 @@
+"""What every table, measure, rule, sentence and setting promises; everything else is derived."""

@@ -1,0 +1,24 @@
+"""Which small numbers are hidden and how the others are rounded."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SuppressionRule(BaseModel):
+    """One preset of suppression.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hide_up_to: int = Field(ge=0)
+    round_to: int = Field(ge=1)
+    source: str
+
+
+def suppression_rule(preset: str) -> SuppressionRule:
+    """Return a preset by its name ("default" or "england")."""
+    text = (files("data_contracts") / "suppression.toml").read_text(encoding="utf-8")
+    return SuppressionRule(**tomllib.loads(text)[preset])

@@ -1,0 +1,388 @@
+"""The tables the night writes: its ledger, what it judged, what it keeps for ever."""
+
+from __future__ import annotations
+
+from data_contracts.contract import Column, Layer, Privacy, SqlType, Table
+from data_contracts.tables_incoming import CASES, SCORES
+
+STATUSES_IN_ORDER = (
+    "deteriorating",
+    "stuck",
+    "watch",
+    "on_track",
+    "improved",
+    "recovered",
+    "cannot_judge",
+)
+FLAG_KINDS = (
+    "safety",
+    "deteriorating",
+    "stuck",
+    "alliance_drop",
+    "alliance_low",
+    "alliance_ceiling",
+)
+
+
+def technical(
+    name: str,
+    kind: SqlType,
+    meaning: str,
+    *,
+    nullable: bool = False,
+    unit: str = "",
+    values: tuple[str, ...] = (),
+) -> Column:
+    """Return a column about files, runs or versions."""
+    return Column(
+        name=name,
+        type=kind,
+        privacy=Privacy.TECHNICAL,
+        meaning=meaning,
+        nullable=nullable,
+        unit=unit,
+        values=values,
+    )
+
+
+def clinical(
+    name: str,
+    kind: SqlType,
+    meaning: str,
+    *,
+    nullable: bool = False,
+    unit: str = "",
+    values: tuple[str, ...] = (),
+) -> Column:
+    """Return a column that says something about one case."""
+    return Column(
+        name=name,
+        type=kind,
+        privacy=Privacy.CLINICAL,
+        meaning=meaning,
+        nullable=nullable,
+        unit=unit,
+        values=values,
+    )
+
+
+CASE_ID = CASES.column("case_id")
+MEASURE_ID = clinical("measure_id", "text", "which measure; 'case' for the case as a whole")
+OCCASION = clinical(
+    "occasion",
+    "bigint",
+    "0-based count of scored days from the baseline; negative before it",
+    unit="count",
+)
+RUN_ID = technical("run_id", "text", "the run of the night; sorts by time")
+
+FILES = Table(
+    name="files",
+    one_row_is="a file seen, read once with one mapping and one set of measures",
+    layer=Layer.LEDGER,
+    key=("file_id",),
+    columns=(
+        technical("file_id", "text", "hash of the content, its mapping and the contracts used"),
+        technical("position", "bigint", "order in which files landed; later replaces earlier"),
+        technical("path", "text", "path below the source folder"),
+        technical("table_name", "text", "incoming table the mapping sends it to"),
+        technical("lines", "bigint", "physical lines (rows in Parquet)", unit="count"),
+        technical("header_lines", "bigint", "lines of header", unit="count"),
+        technical("blank_lines", "bigint", "empty lines", unit="count"),
+        technical("landed", "bigint", "data rows: lines times value columns", unit="count"),
+        technical("duplicate", "bigint", "rows that said nothing new", unit="count"),
+        technical("quarantined", "bigint", "rows set aside", unit="count"),
+        technical("state", "text", "what became of it", values=("accepted", "refused")),
+        technical("reason", "text", "why it was refused, without values", nullable=True),
+        RUN_ID,
+    ),
+)
+
+RUNS = Table(
+    name="runs",
+    one_row_is="an execution of the night",
+    layer=Layer.LEDGER,
+    key=("run_id",),
+    columns=(
+        RUN_ID,
+        technical("started_at", "timestamp", "start, UTC"),
+        technical("finished_at", "timestamp", "end, UTC", nullable=True),
+        technical("as_of", "bigint", "the run's day on the practice clock", nullable=True),
+        technical("trigger", "text", "what started it", values=("hand", "schedule", "demo")),
+        technical(
+            "state", "text", "how it ended", values=("running", "published", "unchanged", "failed")
+        ),
+        technical("contract_version", "text", "hash of tables and measures"),
+        technical("rule_version", "text", "version of the status rule"),
+        technical("package_versions", "text", "packages that computed it, JSON"),
+        technical("seed", "bigint", "seed of everything random in it"),
+        technical("is_simulated", "boolean", "whether any file was declared simulated"),
+        technical("title", "text", "title of the practice, from the mapping", nullable=True),
+    ),
+)
+
+RUN_COUNTS = Table(
+    name="run_counts",
+    one_row_is="a step of a run",
+    layer=Layer.LEDGER,
+    key=("run_id", "step"),
+    columns=(
+        RUN_ID,
+        technical("step", "text", "name of the step"),
+        technical("rows_in", "bigint", "rows it read", unit="count"),
+        technical("rows_out", "bigint", "rows it wrote", unit="count"),
+        technical("duplicate", "bigint", "rows that said nothing new", unit="count"),
+        technical("superseded", "bigint", "earlier rows replaced by later ones", unit="count"),
+        technical("quarantined", "bigint", "rows set aside", unit="count"),
+        technical("withdrawn", "bigint", "rows taken back by the practice", unit="count"),
+        technical("seconds", "double", "how long it took", unit="seconds"),
+    ),
+)
+
+QUARANTINE = Table(
+    name="quarantine",
+    one_row_is="a reason why a row or a file was set aside; never its value",
+    layer=Layer.LEDGER,
+    key=("file_id", "line", "rule_id", "column_name"),
+    columns=(
+        technical("file_id", "text", "the file"),
+        technical("line", "bigint", "physical line (row in Parquet); 0 is the whole file"),
+        technical("rule_id", "text", "the rule it broke"),
+        technical("column_name", "text", "the column, in the source's own words; may be empty"),
+        technical("severity", "text", "how bad", values=("row", "file", "warning")),
+        RUN_ID,
+    ),
+)
+
+CURVES = Table(
+    name="curves",
+    one_row_is="a fitted expected course",
+    layer=Layer.KEPT,
+    key=("curve_id",),
+    columns=(
+        technical("curve_id", "text", "hash of what it was fitted on, and how"),
+        technical("measure_id", "text", "the measure"),
+        technical("group_name", "text", "which cases: all, for now"),
+        technical("clock", "text", "time axis of the fit", values=("session", "day")),
+        technical("fit", "text", "the fitted numbers, JSON", nullable=True),
+        technical("note", "text", "why there is no fit, and what stands in", nullable=True),
+        technical("case_count", "bigint", "cases it was fitted on", unit="count"),
+        technical("score_count", "bigint", "scores it was fitted on", unit="count"),
+        technical("data_fingerprint", "text", "hash of the scores it was fitted on"),
+        technical("fitted_run_id", "text", "the run that fitted it"),
+        technical("is_current", "boolean", "whether nights use it now"),
+    ),
+)
+
+
+def _points(name: str, meaning: str) -> Column:
+    return clinical(name, "double", meaning, nullable=True, unit="points")
+
+
+COURSES = Table(
+    name="courses",
+    one_row_is="a course of care: a sent case, or its part after a long time without contact",
+    layer=Layer.JUDGED,
+    key=("case_id",),
+    columns=(
+        CASE_ID,
+        Column(
+            name="source_case_id",
+            type="text",
+            privacy=Privacy.PSEUDONYM,
+            meaning="the case as it was sent; C-1~2 is its second course",
+        ),
+        clinical("course", "bigint", "which course, from 1", unit="count"),
+        clinical("first_day", "bigint", "day of its first contact", nullable=True),
+        clinical("last_day", "bigint", "day of its last contact", nullable=True),
+        clinical("is_latest", "boolean", "whether no later course has begun"),
+    ),
+)
+
+COURSE_POINTS = Table(
+    name="course_points",
+    one_row_is="a scored day of a case and measure",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id", "subscale", "rater", "occasion"),
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        SCORES.column("subscale"),
+        SCORES.column("rater"),
+        OCCASION,
+        SCORES.column("clock"),
+        SCORES.column("at"),
+        SCORES.column("session"),
+        SCORES.column("day"),
+        clinical("days", "bigint", "days since the baseline", nullable=True, unit="days"),
+        clinical("weeks", "double", "weeks since the baseline", nullable=True, unit="weeks"),
+        clinical(
+            "sessions_attended",
+            "bigint",
+            "treatment sessions attended up to this score (t of the rule)",
+            nullable=True,
+            unit="count",
+        ),
+        clinical("value", "double", "the score"),
+        clinical("value_count", "bigint", "different values averaged into it", unit="count"),
+        clinical("has_baseline", "boolean", "whether the case has a usable baseline here"),
+        _points("baseline", "the baseline score"),
+        _points("gain", "better than the baseline, positive is better for every measure"),
+        _points("level_gain", "mean gain of the last two scores where they lie close enough"),
+        _points("level", "baseline moved by the level gain: what the rule looks at"),
+        clinical("is_pair", "boolean", "whether level_gain rests on two scores"),
+        _points("expected", "expected score from the baseline alone"),
+        _points("band_80_low", "8 in 10 similar cases lie above this"),
+        _points("band_80_high", "8 in 10 similar cases lie below this"),
+        _points("band_95_low", "95 in 100 similar cases lie above this"),
+        _points("band_95_high", "95 in 100 similar cases lie below this"),
+        clinical(
+            "chance_this_bad",
+            "double",
+            "chance of a score this bad or worse, given the baseline alone",
+            nullable=True,
+        ),
+        clinical("curve_id", "text", "the curve behind the band", nullable=True),
+    ),
+)
+
+STATUS = clinical("status", "text", "what the rule says", values=STATUSES_IN_ORDER)
+CODE = clinical("code", "text", "which of the rule's conditions held")
+TAGS = clinical("tags", "text", "remarks that change no status, comma-separated; may be empty")
+RULE_VERSION = technical("rule_version", "text", "version of the rule that said so")
+
+STATUSES = Table(
+    name="statuses",
+    one_row_is="what the rule says of a case and measure at an occasion",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id", "occasion"),
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        OCCASION,
+        SCORES.column("at"),
+        SCORES.column("day"),
+        STATUS,
+        CODE,
+        TAGS,
+        clinical("decided_by", "text", "the measure whose status the case took"),
+        RULE_VERSION,
+        technical("curve_id", "text", "the curve used", nullable=True),
+    ),
+)
+
+CURRENT_STATUSES = Table(
+    name="current_statuses",
+    one_row_is="where a case and measure stand on the run's day",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id"),
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        clinical("occasion", "bigint", "the last scored occasion", unit="count"),
+        STATUS,
+        CODE,
+        TAGS,
+        clinical("decided_by", "text", "the measure whose status the case took"),
+        clinical("last_status", "text", "status at the last score, also when stale now"),
+        clinical("since_occasion", "bigint", "first occasion of this unbroken status"),
+        clinical("since_day", "bigint", "its day within the case", nullable=True),
+        clinical("last_day", "bigint", "day of the last score", nullable=True),
+        clinical("is_open", "boolean", "whether care goes on"),
+        clinical("is_verified", "boolean", "whether every number behind it was read in its source"),
+        RULE_VERSION,
+    ),
+)
+
+REASONS = Table(
+    name="reasons",
+    one_row_is="a reason for a status at an occasion, or for a flag",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id", "occasion", "position"),
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        OCCASION,
+        technical("position", "bigint", "order of reading"),
+        clinical("code", "text", "the sentence's name in the wording file"),
+        clinical("parameters", "text", "the numbers in it, JSON"),
+        clinical("sentence", "text", "the reason in words"),
+    ),
+)
+
+ALLIANCE_POINTS = Table(
+    name="alliance_points",
+    one_row_is="an alliance rating with the client's own limits from earlier ratings",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id", "occasion"),
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        clinical("occasion", "bigint", "0-based count of ratings", unit="count"),
+        SCORES.column("at"),
+        SCORES.column("session"),
+        SCORES.column("day"),
+        clinical("value", "double", "the rating"),
+        clinical("prior_mean", "double", "mean of the earlier ratings", nullable=True),
+        clinical("personal_low", "double", "limit from earlier ratings alone", nullable=True),
+        clinical("is_low", "boolean", "the last two ratings at or below the concern line"),
+        clinical("is_dropped", "boolean", "below the personal limit and not back since"),
+        clinical("ratings_since_drop", "bigint", "ratings since the fall began", unit="count"),
+        clinical("is_ceiling", "boolean", "the last four ratings at the top"),
+    ),
+)
+
+FLAGS = Table(
+    name="flags",
+    one_row_is="an episode of a case being flagged",
+    layer=Layer.KEPT,
+    key=("flag_id",),
+    columns=(
+        clinical("flag_id", "text", "hash of case, kind, measure and first occasion"),
+        CASE_ID,
+        clinical("kind", "text", "what was flagged", values=FLAG_KINDS),
+        MEASURE_ID,
+        clinical("opened_occasion", "bigint", "occasion of the measure on which it began"),
+        clinical("opened_day", "bigint", "its day within the case", nullable=True),
+        clinical("closed_occasion", "bigint", "first occasion without it", nullable=True),
+        clinical("closed_day", "bigint", "its day within the case", nullable=True),
+        technical("opened_run_id", "text", "the run that first saw it"),
+        technical("closed_run_id", "text", "the run that saw it gone", nullable=True),
+    ),
+)
+
+SHOWN = Table(
+    name="shown",
+    one_row_is="what was published for a case and measure, written when it changes",
+    layer=Layer.KEPT,
+    key=("case_id", "measure_id", "run_id"),
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        RUN_ID,
+        technical("as_of", "bigint", "the run's day on the practice clock", nullable=True),
+        technical("shown_at", "timestamp", "when it was published, UTC"),
+        STATUS,
+        CODE,
+        clinical("kinds", "text", "kinds of open flags, comma-separated; may be empty"),
+        clinical("occasion", "bigint", "the last scored occasion", unit="count"),
+        clinical("since_occasion", "bigint", "first occasion of this unbroken status"),
+        clinical("since_day", "bigint", "its day within the case", nullable=True),
+        clinical("first_score", "double", "the baseline", nullable=True),
+        clinical("last_score", "double", "the last score", nullable=True),
+        clinical("gain", "double", "gain of the last score", nullable=True, unit="points"),
+        clinical("sentences", "text", "the reasons in words, JSON list"),
+        technical("versions", "text", "rule, curve and contract, JSON"),
+    ),
+)
+
+LEDGER: tuple[Table, ...] = (FILES, RUNS, RUN_COUNTS, QUARANTINE)
+JUDGED: tuple[Table, ...] = (
+    COURSES,
+    COURSE_POINTS,
+    STATUSES,
+    CURRENT_STATUSES,
+    REASONS,
+    ALLIANCE_POINTS,
+)
+KEPT: tuple[Table, ...] = (CURVES, FLAGS, SHOWN)

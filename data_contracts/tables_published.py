@@ -1,0 +1,179 @@
+"""What the screens may open: one file of cases, one of aggregates that managers can see."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from data_contracts.contract import Column, Layer, Privacy, SqlType, Table
+from data_contracts.tables_incoming import CASES, HOMEWORK, SESSIONS, THERAPISTS
+from data_contracts.tables_judged import (
+    ALLIANCE_POINTS,
+    CASE_ID,
+    COURSE_POINTS,
+    CURRENT_STATUSES,
+    FILES,
+    FLAG_KINDS,
+    FLAGS,
+    REASONS,
+    RUN_COUNTS,
+    RUNS,
+    SHOWN,
+    STATUSES,
+    STATUSES_IN_ORDER,
+    clinical,
+    technical,
+)
+
+
+def _as_published(table: Table) -> Table:
+    return replace(table, name=f"published_{table.name}", layer=Layer.CASES)
+
+
+def _aggregate(
+    name: str, kind: SqlType, meaning: str, *, nullable: bool = False, unit: str = ""
+) -> Column:
+    return Column(
+        name=name,
+        type=kind,
+        privacy=Privacy.AGGREGATE,
+        meaning=meaning,
+        nullable=nullable,
+        unit=unit,
+    )
+
+
+PUBLISHED_CASES = Table(
+    name="published_cases",
+    one_row_is="a case as the supervisor meets it",
+    layer=Layer.CASES,
+    key=("case_id",),
+    columns=(
+        CASE_ID,
+        *(column for column in CASES.columns if column.name != "case_id"),
+        THERAPISTS.column("supervisor_id"),
+        clinical("primary_measure_id", "text", "the measure that stands for it", nullable=True),
+        clinical("sessions_attended", "bigint", "treatment sessions attended", nullable=True),
+        clinical("last_session", "bigint", "number of the last session attended", nullable=True),
+        clinical("last_contact_day", "bigint", "day of the last contact", nullable=True),
+        clinical("days_since_contact", "bigint", "up to the run's day", nullable=True, unit="days"),
+        clinical("is_open", "boolean", "whether care goes on"),
+        clinical(
+            "closed_class", "text", "outcome by the published rule; closed only", nullable=True
+        ),
+    ),
+)
+
+PUBLISHED_QUEUE = Table(
+    name="published_queue",
+    one_row_is="an open case worth talking about (or to keep an eye on), worst need first",
+    layer=Layer.CASES,
+    key=("case_id",),
+    columns=(
+        technical("position", "bigint", "place in the whole practice's queue, from 1"),
+        CASE_ID,
+        CASES.column("therapist_id"),
+        THERAPISTS.column("supervisor_id"),
+        CASES.column("site_id"),
+        clinical("kind", "text", "what leads", values=(*FLAG_KINDS, "watch")),
+        clinical("kinds", "text", "everything open, comma-separated"),
+        clinical("is_flagged", "boolean", "false for cases only to keep an eye on"),
+        clinical("measure_id", "text", "the measure that leads"),
+        clinical("measure_name", "text", "its name as a clinician says it"),
+        clinical("status", "text", "status of the case", values=STATUSES_IN_ORDER),
+        clinical("code", "text", "code of the status"),
+        clinical("sentence", "text", "why, in one sentence"),
+        clinical("also", "text", "what the other measures say, in words; may be empty"),
+        clinical("sparkline", "text", "scores of the leading measure in order, JSON list"),
+        clinical("scale_minimum", "double", "lowest possible score"),
+        clinical("scale_maximum", "double", "highest possible score"),
+        clinical("since_occasion", "bigint", "occasion on which it was flagged", nullable=True),
+        clinical("since_session", "bigint", "session on which it was flagged", nullable=True),
+        clinical("since_day", "bigint", "day within the case", nullable=True),
+        clinical("sessions_attended", "bigint", "treatment sessions attended", nullable=True),
+        clinical(
+            "days_since_contact", "bigint", "days since last seen", nullable=True, unit="days"
+        ),
+        clinical("is_verified", "boolean", "whether every number behind it was read in its source"),
+    ),
+)
+
+PUBLISHED_MEASURES = Table(
+    name="published_measures",
+    one_row_is="a measure in use, as the charts and the small print need it",
+    layer=Layer.CASES,
+    key=("measure_id", "subscale"),
+    columns=(
+        technical("measure_id", "text", "the measure"),
+        technical("subscale", "text", "'total', or a subscale or item"),
+        technical("name", "text", "as a clinician says it"),
+        technical("role", "text", "outcome, alliance or process"),
+        technical("higher_is", "text", "worse or better"),
+        technical("minimum", "double", "lowest possible score"),
+        technical("maximum", "double", "highest possible score"),
+        technical("cutoff", "double", "last score still in the clinical range", nullable=True),
+        technical("reliable_change", "double", "clear change", nullable=True, unit="points"),
+        technical("concern_line", "double", "alliance: low at or below this", nullable=True),
+        technical("is_safety", "boolean", "whether it is shown raw with the local protocol"),
+        technical("is_verified", "boolean", "whether its numbers were read in their sources"),
+        technical("sources", "text", "where its numbers come from, in words"),
+    ),
+)
+
+PUBLISHED_TRENDS = Table(
+    name="published_trends",
+    one_row_is="a figure for a period and group, after suppression",
+    layer=Layer.AGGREGATES,
+    key=("figure", "period", "site_id", "category"),
+    note="Counts of few people are hidden, others rounded; rates and intervals come from the "
+    "rounded counts.",
+    columns=(
+        _aggregate("figure", "text", "what is counted: status_mix, reliable_improvement, ..."),
+        _aggregate("period", "text", "quarter on the practice clock, 'all', or 'now'"),
+        _aggregate("site_id", "text", "site, or 'all'"),
+        _aggregate("category", "text", "category within the figure, or 'all'"),
+        _aggregate("numerator", "bigint", "cases with it, rounded", nullable=True, unit="cases"),
+        _aggregate("denominator", "bigint", "cases at all, rounded", nullable=True, unit="cases"),
+        _aggregate("rate", "double", "share", nullable=True),
+        _aggregate("rate_low", "double", "95 % Wilson interval, lower end", nullable=True),
+        _aggregate("rate_high", "double", "95 % Wilson interval, upper end", nullable=True),
+        _aggregate("is_suppressed", "boolean", "hidden because of small numbers"),
+    ),
+)
+
+PUBLISHED_QUARANTINE = Table(
+    name="published_quarantine",
+    one_row_is="how many rows of a file one rule set aside",
+    layer=Layer.AGGREGATES,
+    key=("path", "rule_id", "column_name"),
+    columns=(
+        technical("path", "text", "path below the source folder"),
+        technical("rule_id", "text", "the rule"),
+        technical("column_name", "text", "the column, in the source's words; may be empty"),
+        technical("severity", "text", "row, file or warning"),
+        technical("explanation", "text", "what is wrong and what to do"),
+        technical("row_count", "bigint", "rows", unit="count"),
+        technical("first_line", "bigint", "first of them"),
+        technical("received_run_id", "text", "the run that set them aside"),
+    ),
+)
+
+_CASE_TABLES = (COURSE_POINTS, STATUSES, CURRENT_STATUSES, REASONS, ALLIANCE_POINTS, FLAGS, SHOWN)
+
+PUBLISHED_FOR_CASES: tuple[Table, ...] = (
+    PUBLISHED_CASES,
+    PUBLISHED_QUEUE,
+    PUBLISHED_MEASURES,
+    *(_as_published(table) for table in _CASE_TABLES),
+    _as_published(SESSIONS),
+    _as_published(HOMEWORK),
+    _as_published(THERAPISTS),
+    _as_published(RUNS),
+)
+PUBLISHED_FOR_ALL: tuple[Table, ...] = (
+    PUBLISHED_TRENDS,
+    PUBLISHED_QUARANTINE,
+    replace(PUBLISHED_MEASURES, layer=Layer.AGGREGATES),
+    replace(RUNS, name="published_runs", layer=Layer.AGGREGATES),
+    replace(RUN_COUNTS, name="published_run_counts", layer=Layer.AGGREGATES),
+    replace(FILES, name="published_files", layer=Layer.AGGREGATES),
+)

@@ -1,0 +1,1 @@
+"""Clinical questions, one a file: frames and arrays in, frames and numbers out."""

@@ -1,0 +1,197 @@
+"""The sentences of a case as a whole: measures that disagree, a status grown stale, its flags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from data_contracts.measures import Measure
+from data_contracts.wording import templates
+from models.reasons import LEAVES, SENTENCE, UNVERIFIED, fill, number_text
+
+_IN_WORDS = {
+    "recovered": "clearly better",
+    "improved": "clearly better",
+    "stuck": "unchanged",
+    "deteriorating": "clearly worse",
+}
+
+
+def disagreement_reasons(
+    of_cases: pl.DataFrame, of_measures: pl.DataFrame, measures: Mapping[str, Measure]
+) -> pl.DataFrame:
+    """Return one sentence for every occasion on which a case's measures disagree.
+
+    Both frames hold `case_id, measure_id, occasion, at, day, status, code` (measure_id 'case' in
+    the first).
+    """
+    words = templates("status")
+    wanted = of_cases.filter(pl.col("code").is_in(["measures_disagree", "another_stuck"]))
+    names = {name: measure.name for name, measure in measures.items()}
+    latest = (
+        wanted.with_columns(moment=pl.coalesce("day", "at"))
+        .select("case_id", "occasion", "moment", key=pl.col("status") + "." + pl.col("code"))
+        .join(
+            of_measures.select("case_id", judged_measure="measure_id").unique(), on="case_id"
+        )
+        .sort("moment")
+        .join_asof(
+            of_measures.select(
+                "case_id",
+                "status",
+                judged_measure="measure_id",
+                moment=pl.coalesce("day", "at"),
+            ).sort("moment"),
+            on="moment",
+            by=["case_id", "judged_measure"],
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .filter(pl.col("status").is_not_null())
+        .with_columns(
+            said=pl.col("judged_measure").replace_strict(names, default="?")
+            + " "
+            + pl.col("status").replace_strict(_IN_WORDS, default="in between")
+        )
+        .sort("case_id", "occasion", "judged_measure")
+        .group_by("case_id", "occasion", "key", maintain_order=True)
+        .agg(
+            disagreement=pl.col("said").str.join(", "),
+            name=pl.col("judged_measure").replace_strict(names, default="?")
+            .filter(pl.col("status") == "recovered").first(),
+        )
+        .with_columns(measure_id=pl.lit("case"))
+    )  # fmt: skip
+    found = [
+        fill(part, words[str(code)], str(code), SENTENCE)
+        for (code,), part in latest.group_by("key", maintain_order=True)
+    ]
+    return pl.concat(found) if found else _none()
+
+
+def stale_reasons(current: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.DataFrame:
+    """Return one sentence for every case and measure that is stale today.
+
+    `current` holds rows of current_statuses, all with code stale.
+    """
+    names = {name: measure.name for name, measure in measures.items()}
+    words = templates("status_words")
+    rows = current.with_columns(
+        name=pl.col("decided_by").replace_strict(names, default="?"),
+        last_when=pl.when(pl.col("last_day").is_not_null())
+        .then(pl.format("day {}", "last_day"))
+        .otherwise(pl.format("score {}", pl.col("occasion") + 1)),
+        last_status=pl.col("last_status").replace_strict(words, default="?"),
+    )
+    template = templates("status")["cannot_judge.stale"]
+    return fill(rows, template, "cannot_judge.stale", 0)
+
+
+def alliance_reasons(
+    flagged: pl.DataFrame, points: pl.DataFrame, measures: Mapping[str, Measure]
+) -> pl.DataFrame:
+    """Return the sentences of alliance flags at the occasions asked for.
+
+    Parameters
+    ----------
+    flagged
+        `case_id, measure_id, kind, occasion`.
+    points
+        `alliance_points` of those cases.
+    """
+    ordered = points.sort("case_id", "measure_id", "occasion")
+    series = ["case_id", "measure_id"]
+    value = pl.col("value")
+    facts = pl.DataFrame(
+        [
+            (name, measure.name, float(measure.alliance.low_at),
+             float(measure.alliance.ceiling_at), ", ".join(measure.unverified_numbers))
+            for name, measure in measures.items() if measure.alliance is not None
+        ],
+        schema={"measure_id": pl.String, "name": pl.String, "low_at": pl.Float64,
+                "ceiling_at": pl.Float64, "numbers": pl.String},
+        orient="row",
+    )  # fmt: skip
+    rows = (
+        ordered.with_columns(
+            began_session=pl.col("session").gather(_fall_began()).over(series),
+            began_day=pl.col("day").gather(_fall_began()).over(series),
+            lowest=number_text(pl.col("prior_mean") - value),
+            last_two=number_text(value.shift(1).over(series)) + " and " + number_text(value),
+            last_four=number_text(value.rolling_min(4).over(series)) + " to "
+            + number_text(value.rolling_max(4).over(series)),
+        )
+        .join(flagged, on=[*series, "occasion"])
+        .join(facts, on="measure_id")
+        .with_columns(
+            values=pl.when(pl.col("kind") == "alliance_low").then("last_two").otherwise("last_four"),
+            line=pl.when(pl.col("kind") == "alliance_low").then(number_text(pl.col("low_at")))
+            .otherwise(number_text(pl.col("ceiling_at"))),
+            drop=pl.col("lowest"),
+            mean=number_text(pl.col("prior_mean").round(1)),
+            ratings=pl.col("ratings_since_drop").cast(pl.String),
+            since_when=pl.when(pl.col("began_session").is_not_null())
+            .then(pl.format("session {}", "began_session"))
+            .otherwise(pl.format("day {}", "began_day")),
+        )
+    )  # fmt: skip
+    words = templates("flag")
+    found = []
+    for kind in ("alliance_low", "alliance_drop", "alliance_ceiling"):
+        part = rows.filter(pl.col("kind") == kind)
+        place = SENTENCE + ["alliance_low", "alliance_drop", "alliance_ceiling"].index(kind)
+        found.append(fill(part, words[kind], kind, place))
+        found.append(fill(part, words[f"leaves_{kind}"], f"leaves_{kind}", LEAVES * 10 + place))
+    unverified = rows.filter(pl.col("numbers") != "").unique([*series, "occasion"])
+    found.append(
+        fill(unverified, templates("context")["unverified"], "unverified", UNVERIFIED * 10)
+    )
+    return pl.concat(found)
+
+
+def _fall_began() -> pl.Expr:
+    """Return the place, within a case's ratings, of the rating with which a fall began."""
+    steps_back = (pl.col("ratings_since_drop") - 1).clip(0)
+    return (pl.int_range(pl.len()) - steps_back).clip(0)
+
+
+def safety_reasons(flagged: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.DataFrame:
+    """Return the sentences of safety flags.
+
+    `flagged` holds `case_id, measure_id` ("phq9/item_9"), `occasion, value, before` (the answer
+    before, null for the first).
+    """
+    names = {
+        f"{measure.measure_id}/{part.subscale}": part.name
+        for measure in measures.values()
+        for part in measure.subscales
+    }
+    rows = flagged.with_columns(
+        name=pl.col("measure_id").replace_strict(names, default="?"),
+        value=number_text(pl.col("value")),
+        before=pl.when(pl.col("before").is_null())
+        .then(pl.lit(""))
+        .otherwise(pl.format(" (before: {})", number_text(pl.col("before")))),
+    )
+    words = templates("flag")
+    return pl.concat(
+        [
+            fill(rows, words["safety"], "safety", SENTENCE),
+            fill(rows, words["leaves_safety"], "leaves_safety", LEAVES),
+        ]
+    )
+
+
+def _none() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={
+            "case_id": pl.String,
+            "measure_id": pl.String,
+            "occasion": pl.Int64,
+            "position": pl.Int64,
+            "code": pl.String,
+            "parameters": pl.String,
+            "sentence": pl.String,
+        }
+    )

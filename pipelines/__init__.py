@@ -1,0 +1,1 @@
+"""The night, one step a file, and the command line that starts it."""

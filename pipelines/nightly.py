@@ -1,0 +1,352 @@
+"""The night: from a practice's files to published snapshots, one list of steps.
+
+This file is the table of contents. It runs the steps in this process; `deployments.py` runs the
+same list under Prefect. The warehouse changes in one transaction: a night that fails or is killed
+leaves the last published state, and the next one starts where the last whole one ended.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+import duckdb
+
+from data_contracts.errors import EverythingRefusedError, NightRunningError, UnstuckError
+from data_contracts.mapping import read_mapping
+from data_contracts.measures import measures_fingerprint, measures_for
+from data_contracts.places import LastRun, Places
+from data_contracts.rule import status_rule
+from data_contracts.settings import settings_of
+from data_contracts.tables import tables_fingerprint
+from pipelines.night import Counts, Night, Trigger, create_tables
+from pipelines.step_1_stage import stage
+from pipelines.step_2_deidentify import deidentify
+from pipelines.step_3_validate import validate
+from pipelines.step_4_accept import accept
+from pipelines.step_5_course import course
+from pipelines.step_6_expect import expect
+from pipelines.step_7_judge import judge
+from pipelines.step_8_explain import explain
+from pipelines.step_9_summarise import summarise
+from pipelines.step_10_publish import pointer_of, publish, sweep
+
+Step = Callable[[Night], Counts]
+Watch = Callable[[str, Step, Night], Counts]
+Outcome = Literal["published", "unchanged"]
+
+STEPS: tuple[tuple[str, Step], ...] = (
+    ("stage", stage),
+    ("de-identify", deidentify),
+    ("validate", validate),
+    ("accept", accept),
+    ("course", course),
+    ("expect", expect),
+    ("judge", judge),
+    ("explain", explain),
+    ("summarise", summarise),
+    ("publish", publish),
+)
+_BEFORE_ACCEPT = 3  # steps that write to staging only
+_PACKAGES = ("unstuck", "duckdb", "polars", "numpy", "scipy", "great-expectations", "prefect")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightReport:
+    """How a night went, for people and for the exit code."""
+
+    run_id: str
+    outcome: Outcome
+    counts: dict[str, Counts]
+    warnings: tuple[str, ...]
+    seconds: float
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def run_night(
+    *,
+    source: Path,
+    mapping: Path,
+    home: Path,
+    started_at: datetime,
+    trigger: Trigger = "hand",
+    as_of: int | None = None,
+    refit: bool = False,
+    rebuild: bool = False,
+    watch: Watch | None = None,
+) -> NightReport:
+    """Take a practice's files to one published state, or leave the last one.
+
+    Parameters
+    ----------
+    started_at
+        Now, with a time zone; the night has no clock of its own.
+    as_of
+        The run's day on the practice clock; the last day in the data if not given.
+    watch
+        Runs one step (to show progress, or under Prefect); by default it is just called.
+
+    Raises
+    ------
+    NightRunningError
+        If another night holds this home.
+    EverythingRefusedError
+        If new files came and not one row of them could be taken.
+    UnstuckError
+        For everything else a person can act on; the last snapshot stays.
+    """
+    places = Places.at(home)
+    began = perf_counter()
+    run_id = _run_id(started_at, places)
+    with _only_night(places, started_at):
+        noted = LastRun(run_id=run_id, state="running", trigger=trigger, started_at=started_at)
+        places.note_run(noted)
+        try:
+            with _open_night(
+                places, source, mapping, run_id, started_at, trigger, as_of,
+                refit=refit, rebuild=rebuild,
+            ) as night:  # fmt: skip
+                outcome, counts, refused = _steps(night, watch or _just_call)
+        except BaseException as error:
+            places.note_run(
+                noted.model_copy(
+                    update={
+                        "state": "failed",
+                        "finished_at": datetime.now(tz=started_at.tzinfo),
+                        "message": _told(error),
+                    }
+                )
+            )
+            raise
+        places.note_run(
+            noted.model_copy(
+                update={"state": outcome, "finished_at": datetime.now(tz=started_at.tzinfo)}
+            )
+        )
+    return NightReport(
+        run_id=run_id,
+        outcome=outcome,
+        counts=counts,
+        warnings=tuple(night.warnings),
+        seconds=perf_counter() - began,
+        refused=refused,
+    )
+
+
+def _just_call(_name: str, step: Step, night: Night) -> Counts:
+    return step(night)
+
+
+def _told(error: BaseException) -> str:
+    """Return what may be written of an error: ours are written for people, others may hold data."""
+    if isinstance(error, UnstuckError):
+        return str(error)
+    return f"stopped by an unforeseen {type(error).__name__}; see the terminal or Prefect's log"
+
+
+def _run_id(started_at: datetime, places: Places) -> str:
+    unique = sha256(f"{started_at.isoformat()}{places.home}".encode()).hexdigest()[:6]
+    return f"{started_at:%Y%m%dT%H%M%S}-{unique}"
+
+
+@contextmanager
+def _only_night(places: Places, started_at: datetime) -> Iterator[None]:
+    """Hold the home: the system frees the lock when the process ends, however it ends."""
+    places.home.mkdir(parents=True, exist_ok=True)
+    with places.lock.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            message = (
+                f"another night is running in {places.home} ({holder}): wait for it to end. "
+                "Nothing was changed"
+            )
+            raise NightRunningError(message) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, since {started_at:%Y-%m-%d %H:%M}")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _open_night(
+    places: Places,
+    source: Path,
+    mapping: Path,
+    run_id: str,
+    started_at: datetime,
+    trigger: Trigger,
+    as_of: int | None,
+    *,
+    refit: bool,
+    rebuild: bool,
+) -> Iterator[Night]:
+    settings = settings_of(places)
+    measures = measures_for(places.measures if places.measures.exists() else None)
+    with tempfile.TemporaryDirectory(prefix="unstuck-night-") as spill:
+        connection = duckdb.connect(
+            str(places.warehouse),
+            config={"temp_directory": spill, "preserve_insertion_order": True},
+        )
+        try:
+            connection.execute("attach ':memory:' as staging")
+            create_tables(connection)
+            yield Night(
+                places=places,
+                settings=settings,
+                mapping=read_mapping(mapping),
+                source=source.expanduser().resolve(),
+                measures=measures,
+                rule=status_rule(settings.rule),
+                connection=connection,
+                run_id=run_id,
+                started_at=started_at,
+                trigger=trigger,
+                contract_version=f"{tables_fingerprint()}.{measures_fingerprint(measures)}",
+                as_of=as_of,
+                refit=refit,
+                rebuild=rebuild,
+            )
+        finally:
+            connection.close()
+
+
+def _steps(
+    night: Night, watch: Watch
+) -> tuple[Outcome, dict[str, Counts], tuple[tuple[str, str], ...]]:
+    counts: dict[str, Counts] = {}
+    seconds: dict[str, float] = {}
+
+    def take(name: str, step: Step) -> None:
+        began = perf_counter()
+        counts[name] = watch(name, step, night)
+        seconds[name] = perf_counter() - began
+
+    for name, step in STEPS[:1]:
+        take(name, step)
+    if _nothing_new(night):
+        return "unchanged", counts, ()
+    for name, step in STEPS[1:_BEFORE_ACCEPT]:
+        take(name, step)
+    night.run("begin transaction")
+    try:
+        _open_ledger(night)
+        for name, step in STEPS[_BEFORE_ACCEPT:-1]:
+            take(name, step)
+            if name == "accept":
+                _set_as_of(night)
+                _touch_all_if_versions_changed(night)
+        refused = tuple(
+            night.rows("select path, reason from staging.staged_files where state = 'refused'")
+        )
+        if not night.number("select count(*) from scores"):
+            raise EverythingRefusedError(_nothing_left(night))
+        _count_steps(night, counts, seconds)
+        take(*STEPS[-1])
+        night.run("commit")
+    except BaseException:
+        with suppress(duckdb.Error):
+            night.run("rollback")
+        raise
+    night.places.point_to(pointer_of(night))
+    sweep(night)
+    return "published", counts, refused
+
+
+def _nothing_new(night: Night) -> bool:
+    """Return whether files, versions and day are those of the published snapshot."""
+    if night.refit or night.rebuild or night.number("select count(*) from staging.staged_files"):
+        return False
+    if not night.places.pointer_file.exists():
+        return False
+    last = night.rows(
+        "select run_id, contract_version, rule_version, as_of from runs "
+        "where state = 'published' order by run_id desc limit 1"
+    )
+    if not last or last[0][0] != night.places.pointer().run_id:
+        return False  # a night was killed between its commit and the pointer: publish again
+    _, contract_version, rule_version, as_of = last[0]
+    return (
+        contract_version == night.contract_version
+        and rule_version == night.rule.version
+        and (night.as_of is None or night.as_of == as_of)
+    )
+
+
+def _open_ledger(night: Night) -> None:
+    night.run(
+        "insert into runs by name select $run_id as run_id, $started_at as started_at, "
+        "null as finished_at, $as_of as as_of, $trigger as trigger, 'running' as state, "
+        "$contract_version as contract_version, $rule_version as rule_version, "
+        "$package_versions as package_versions, $seed as seed, $is_simulated as is_simulated, "
+        "$title as title",
+        run_id=night.run_id,
+        started_at=night.started_at.replace(tzinfo=None),
+        as_of=night.as_of,
+        trigger=night.trigger,
+        contract_version=night.contract_version,
+        rule_version=night.rule.version,
+        package_versions=json.dumps({name: version(name) for name in _PACKAGES}),
+        seed=night.seed,
+        is_simulated=night.mapping.simulated,
+        title=night.settings.title or night.mapping.title or None,
+    )
+
+
+def _set_as_of(night: Night) -> None:
+    """Without a given day the run's day is the last one in the data: a rerun gives the same."""
+    if night.as_of is None:
+        last = night.rows(
+            "select max(practice_day) from (select practice_day from scores "
+            "union all select practice_day from sessions)"
+        )[0][0]
+        night.as_of = None if last is None else int(last)
+
+
+def _touch_all_if_versions_changed(night: Night) -> None:
+    last = night.rows(
+        "select contract_version, rule_version from runs "
+        "where state = 'published' order by run_id desc limit 1"
+    )
+    if last and last[0] != (night.contract_version, night.rule.version):
+        night.run("insert into touched select case_id from cases")
+
+
+def _count_steps(night: Night, counts: dict[str, Counts], seconds: dict[str, float]) -> None:
+    for name, done in counts.items():
+        night.run(
+            "insert into run_counts by name select $run_id as run_id, $step as step, "
+            "$rows_in as rows_in, $rows_out as rows_out, $duplicate as duplicate, "
+            "$superseded as superseded, $quarantined as quarantined, $withdrawn as withdrawn, "
+            "$seconds as seconds",
+            run_id=night.run_id,
+            step=name,
+            rows_in=done.rows_in,
+            rows_out=done.rows_out,
+            duplicate=done.duplicate,
+            superseded=done.superseded,
+            quarantined=done.quarantined,
+            withdrawn=done.withdrawn,
+            seconds=seconds[name],
+        )
+
+
+def _nothing_left(night: Night) -> str:
+    reasons = night.rows(
+        "select path, coalesce(nullif(reason, ''), 'no row passed') from staging.staged_files"
+    )
+    told = "\n".join(f"  {path}: {reason}" for path, reason in reasons)
+    return f"no score could be taken from the files:\n{told}\nThe last snapshot stays"

@@ -1,0 +1,140 @@
+-- Step 10, publish. In: everything judged. Out: shown (kept), and the frames of the two snapshots.
+-- Grain by contract (tables_published.py).
+
+-- name: shown_now
+create or replace temp table shown_now as
+with
+
+open_kinds as (
+    select case_id, string_agg(distinct kind, ',' order by kind) as kinds
+    from flags
+    where closed_run_id is null
+    group by case_id
+),
+
+last_points as (
+    select
+        case_id,
+        measure_id,
+        any_value(baseline) as first_score,
+        arg_max(value, occasion) as last_score,
+        arg_max(gain, occasion) as gain
+    from course_points
+    where subscale = 'total'
+    group by case_id, measure_id
+),
+
+said as (
+    select
+        reasons.case_id,
+        reasons.measure_id,
+        to_json(list(reasons.sentence order by reasons.position))::text as sentences
+    from reasons
+    inner join current_statuses using (case_id, measure_id, occasion)
+    group by reasons.case_id, reasons.measure_id
+)
+
+select
+    current_statuses.case_id,
+    current_statuses.measure_id,
+    current_statuses.status,
+    current_statuses.code,
+    case when current_statuses.measure_id = 'case' then coalesce(open_kinds.kinds, '') else '' end
+        as kinds,
+    current_statuses.occasion,
+    current_statuses.since_occasion,
+    current_statuses.since_day,
+    last_points.first_score,
+    last_points.last_score,
+    last_points.gain,
+    coalesce(said.sentences, decided_said.sentences, '[]') as sentences
+from current_statuses
+left join open_kinds using (case_id)
+left join last_points
+    on
+        current_statuses.case_id = last_points.case_id
+        and current_statuses.decided_by = last_points.measure_id
+left join said
+    on
+        current_statuses.case_id = said.case_id
+        and current_statuses.measure_id = said.measure_id
+left join said as decided_said
+    on
+        current_statuses.case_id = decided_said.case_id
+        and current_statuses.decided_by = decided_said.measure_id
+
+-- name: keep_shown
+-- A row only where something changed since it was last shown.
+insert into shown by name
+with
+
+last_shown as (
+    select *
+    from shown
+    qualify row_number() over (partition by case_id, measure_id order by run_id desc) = 1
+),
+
+changed as (
+    select shown_now.*
+    from shown_now
+    left join last_shown using (case_id, measure_id)
+    where
+        last_shown.case_id is null
+        or (
+            shown_now.status, shown_now.code, shown_now.kinds, shown_now.occasion,
+            shown_now.since_occasion, shown_now.sentences
+        ) is distinct from (
+            last_shown.status, last_shown.code, last_shown.kinds, last_shown.occasion,
+            last_shown.since_occasion, last_shown.sentences
+        )
+        or shown_now.last_score is distinct from last_shown.last_score
+        or shown_now.first_score is distinct from last_shown.first_score
+)
+
+select
+    changed.*,
+    $run_id as run_id,
+    $as_of as as_of,
+    $shown_at as shown_at,
+    $versions as versions
+from changed
+
+-- name: published_cases
+select
+    courses.case_id,
+    coalesce(cases.site_id, therapists.site_id) as site_id,
+    cases.therapist_id,
+    case_facts.practice_day_start,
+    cases.referral_day,
+    cases.end_day,
+    cases.end_reason,
+    cases.planned_sessions,
+    cases.problem_code,
+    cases.age_band,
+    cases.sex,
+    cases.ethnicity,
+    therapists.supervisor_id,
+    standing.decided_by as primary_measure_id,
+    case_facts.sessions_attended,
+    case_facts.last_session,
+    case_facts.last_contact_day,
+    case when case_facts.is_open
+        then greatest(case_facts.today - case_facts.last_contact_day, 0) end as days_since_contact,
+    case_facts.is_open,
+    case
+        when case_facts.is_open then null
+        when closed_outcomes.is_paired is distinct from true then 'not paired'
+        when closed_outcomes.is_improved and closed_outcomes.starts_clinical
+            and not closed_outcomes.ends_clinical then 'recovered'
+        when closed_outcomes.is_improved then 'improved'
+        when closed_outcomes.is_deteriorated then 'deteriorated'
+        else 'unchanged'
+    end as closed_class
+from courses
+inner join case_facts using (case_id)
+left join cases on courses.source_case_id = cases.case_id
+left join therapists on cases.therapist_id = therapists.therapist_id
+left join (select * from current_statuses where measure_id = 'case') as standing
+    on courses.case_id = standing.case_id
+left join closed_outcomes on courses.case_id = closed_outcomes.case_id
+order by courses.case_id
