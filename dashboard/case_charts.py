@@ -17,9 +17,10 @@ from dashboard.words import number, plain
 
 def show_charts(record: CaseRecord, pair_days: int) -> None:
     """Draw the leading measure large, the alliance under it, then every other measure small."""
-    known = record.measures.filter(pl.col("subscale") == "total")["measure_id"].to_list()
+    # The alliance has a table and a chart of its own.
+    known = record.measures.filter((pl.col("subscale") == "total") & (pl.col("role") != "alliance"))
     totals = record.course.filter(
-        (pl.col("subscale") == "total") & pl.col("measure_id").is_in(known)
+        (pl.col("subscale") == "total") & pl.col("measure_id").is_in(known["measure_id"].to_list())
     )
     if totals.is_empty() and record.alliance.is_empty():
         st.info("Nothing was measured in this case yet.")

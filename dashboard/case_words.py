@@ -15,6 +15,7 @@ from data_contracts.tables_judged import FLAG_KINDS, STATUSES_IN_ORDER
 
 WHOLE_CASE = "case"
 LEAVES = "leaves_"
+ANSWERS_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,16 @@ class Standing:
     occasion: int
     is_verified: bool
     rule_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SafetyItem:
+    """A safety item: every answer as given, oldest first."""
+
+    name: str
+    answers: list[str]
+    is_flagged: bool
+    is_above_lowest: bool  # among the latest answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +92,19 @@ def since_day_words(record: CaseRecord, day: int | None) -> str:
 
 
 def open_flags(record: CaseRecord) -> list[dict[str, Any]]:
-    """Return the flags that are open now, oldest first."""
-    return record.flags.filter(pl.col("closed_run_id").is_null()).to_dicts()
+    """Return the flags that are open now, worst first."""
+    found = record.flags.filter(pl.col("closed_run_id").is_null()).to_dicts()
+    return sorted(found, key=lambda flag: FLAG_KINDS.index(flag["kind"]))
+
+
+def measure_names(record: CaseRecord) -> dict[str, str]:
+    """Return the names of measures, and of their parts as 'phq9/item_9'."""
+    return {
+        measure_id if subscale == "total" else f"{measure_id}/{subscale}": name
+        for measure_id, subscale, name in record.measures.select(
+            "measure_id", "subscale", "name"
+        ).rows()
+    }
 
 
 def case_blocks(record: CaseRecord) -> list[Block]:
@@ -92,7 +114,7 @@ def case_blocks(record: CaseRecord) -> list[Block]:
     flags take their own.
     """
     standing = standing_of(record)
-    flags = sorted(open_flags(record), key=lambda flag: FLAG_KINDS.index(flag["kind"]))
+    flags = open_flags(record)
     blocks = []
     for flag in flags:
         kind = flag["kind"]
@@ -147,8 +169,10 @@ def flag_line(record: CaseRecord, axis: TimeAxis) -> FlagLine | None:
     return FlagLine(time=float(time), mark=mark(row["kind"]), words=words)
 
 
-def safety_answers(record: CaseRecord) -> list[tuple[str, list[str], bool]]:
-    """Return each safety item: name, its answers as given, and whether any is above the lowest."""
+def safety_answers(record: CaseRecord) -> list[SafetyItem]:
+    """Return each safety item with its answers as given."""
+    names = measure_names(record)
+    flagged = {flag["measure_id"] for flag in open_flags(record) if flag["kind"] == "safety"}
     found = []
     for item in record.measures.filter("is_safety").to_dicts():
         answers = record.course.filter(
@@ -159,16 +183,24 @@ def safety_answers(record: CaseRecord) -> list[tuple[str, list[str], bool]]:
                 f"{since(session, day).removeprefix('since ')}: {number(value)}"
                 for session, day, value in answers.select("session", "day", "value").rows()
             ]
-            found.append((item["name"], said, bool((answers["value"] > item["minimum"]).any())))
+            key = f"{item['measure_id']}/{item['subscale']}"
+            found.append(
+                SafetyItem(
+                    name=names[key],
+                    answers=said,
+                    is_flagged=key in flagged,
+                    is_above_lowest=bool(
+                        (answers["value"].tail(ANSWERS_SHOWN) > item["minimum"]).any()
+                    ),
+                )
+            )
     return found
 
 
 def status_history(record: CaseRecord) -> pl.DataFrame:
     """Return the status at each occasion as a table of words, latest first."""
     standing = standing_of(record)
-    names = dict(
-        record.measures.filter(pl.col("subscale") == "total").select("measure_id", "name").rows()
-    )
+    names = measure_names(record)
     totals = record.course.filter(pl.col("subscale") == "total")
     rows = []
     for row in record.statuses.filter(pl.col("measure_id") == WHOLE_CASE).to_dicts():
@@ -192,7 +224,7 @@ def status_history(record: CaseRecord) -> pl.DataFrame:
 
 def flag_history(record: CaseRecord) -> pl.DataFrame:
     """Return every flag the case ever had as a table of words."""
-    names = dict(record.measures.select("measure_id", "name").unique("measure_id").rows())
+    names = measure_names(record)
     rows = []
     for flag in record.flags.to_dicts():
         closed = session_of_day(record, flag["closed_day"]), flag["closed_day"]

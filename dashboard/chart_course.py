@@ -23,6 +23,7 @@ from dashboard.words import BAND, INK, MUTED, Mark, number
 
 HEIGHT = 270
 SMALL_HEIGHT = 120
+_NAME_LETTERS = 10
 _EXPECTED_LINE = "#9fb3c8"
 _DASHED, _DOTTED = (6, 3), (1.5, 2.5)
 _LABELLED_GAP_SHARE = 0.14  # of the axis between two labels "no score"
@@ -182,7 +183,9 @@ def _labels(points: pl.DataFrame, band: pl.DataFrame, scale: Scale) -> Sequence[
     ]
     if len(points):
         value = points["value"][-1]
-        words = f"{scale.name} {number(value)}"
+        # A long name would push the plot out of line with its neighbours; it stands above anyway.
+        is_short = len(scale.name) <= _NAME_LETTERS
+        words = f"{scale.name if is_short else 'last'} {number(value)}"
         labels.append(LineEnd(text=words, value=value, colour=INK, is_bold=True))
     if len(band) > 1:
         labels.append(

@@ -108,7 +108,11 @@ def rate_words(row: dict[str, Any], preset: str) -> str:
 def sentence(figure: Figure, row: dict[str, Any], preset: str) -> str:
     """Return the figure in one sentence."""
     if row["is_suppressed"]:
-        return f"How many of the {figure.denominator} {figure.counts}: {hidden(preset)}."
+        few = suppression_rule(preset).hide_up_to + 1
+        return (
+            f"How many of the {figure.denominator} {figure.counts} is hidden: fewer than {few} "
+            "do, or do not, or it would give such a number away."
+        )
     if row["rate"] is None:
         return f"There are no {figure.denominator} yet."
     return (

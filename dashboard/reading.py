@@ -31,6 +31,25 @@ _IN_SCOPE = """
 """
 
 
+_OF_CASE = {
+    "queue": "select * from published_queue where case_id = $case_id",
+    "course": "select * from published_course_points where case_id = $case_id "
+    "order by measure_id, subscale, rater, occasion",
+    "alliance": "select * from published_alliance_points where case_id = $case_id "
+    "order by measure_id, occasion",
+    "sessions": "select * from published_sessions where case_id = $case_id order by session",
+    "statuses": "select * from published_statuses where case_id = $case_id "
+    "order by measure_id, occasion",
+    "current": "select * from published_current_statuses where case_id = $case_id "
+    "order by measure_id",
+    "reasons": "select * from published_reasons where case_id = $case_id "
+    "order by measure_id, occasion, position",
+    "flags": "select * from published_flags where case_id = $case_id "
+    "order by opened_day, opened_occasion",
+    "measures": "select * from published_measures where $case_id is not null order by all",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """One finished publication: two immutable files and when they were made."""
@@ -140,40 +159,10 @@ def case_record(snapshot: Snapshot, scope: Scope, case_id: str) -> CaseRecord:
         )
         raise UnknownCaseError(message)
 
-    def of_case(query: str) -> pl.DataFrame:
-        return _rows(snapshot.cases, query, case_id=case_id)
-
-    queue_rows = of_case("select * from published_queue where case_id = $case_id").to_dicts()
+    frames = _frames(snapshot.cases, _OF_CASE, case_id=case_id)
+    queue_rows = frames.pop("queue").to_dicts()
     return CaseRecord(
-        case=found.to_dicts()[0],
-        queue_row=queue_rows[0] if queue_rows else None,
-        course=of_case(
-            "select * from published_course_points where case_id = $case_id "
-            "order by measure_id, subscale, rater, occasion"
-        ),
-        alliance=of_case(
-            "select * from published_alliance_points where case_id = $case_id "
-            "order by measure_id, occasion"
-        ),
-        sessions=of_case(
-            "select * from published_sessions where case_id = $case_id order by session"
-        ),
-        statuses=of_case(
-            "select * from published_statuses where case_id = $case_id "
-            "order by measure_id, occasion"
-        ),
-        current=of_case(
-            "select * from published_current_statuses where case_id = $case_id order by measure_id"
-        ),
-        reasons=of_case(
-            "select * from published_reasons where case_id = $case_id "
-            "order by measure_id, occasion, position"
-        ),
-        flags=of_case(
-            "select * from published_flags where case_id = $case_id "
-            "order by opened_day, opened_occasion"
-        ),
-        measures=_rows(snapshot.cases, "select * from published_measures order by all"),
+        case=found.to_dicts()[0], queue_row=queue_rows[0] if queue_rows else None, **frames
     )
 
 
@@ -233,21 +222,27 @@ def _aggregate_rows(snapshot: Snapshot, scope: Scope, query: str) -> pl.DataFram
 
 
 def _rows(path: Path, query: str, **values: str | bool | list[str]) -> pl.DataFrame:
+    return _frames(path, {"rows": query}, **values)["rows"]
+
+
+def _frames(
+    path: Path, queries: dict[str, str], **values: str | bool | list[str]
+) -> dict[str, pl.DataFrame]:
     # The file's identity is part of the key: an erasure that rewrites it is seen at once.
     try:
         state = path.stat()
     except FileNotFoundError:
         raise _unreadable(path) from None
-    return _answer(str(path), (state.st_mtime_ns, state.st_size, state.st_ino), query, values)
+    return _answers(str(path), (state.st_mtime_ns, state.st_size, state.st_ino), queries, values)
 
 
 @st.cache_data(max_entries=ANSWERS_KEPT, ttl=SECONDS_KEPT, show_spinner=False)
-def _answer(
+def _answers(
     path: str,
     identity: tuple[int, int, int],
-    query: str,
+    queries: dict[str, str],
     values: dict[str, str | bool | list[str]],
-) -> pl.DataFrame:
+) -> dict[str, pl.DataFrame]:
     del identity  # part of the cache's key only
     locked: dict[str, str | bool | int | float | list[str]] = {
         "enable_external_access": False,
@@ -255,7 +250,10 @@ def _answer(
     }
     try:
         with duckdb.connect(path, read_only=True, config=locked) as connection:
-            return connection.sql(query, params=values or None).pl()
+            return {
+                name: connection.sql(query, params=values or None).pl()
+                for name, query in queries.items()
+            }
     except duckdb.IOException:
         raise _unreadable(Path(path)) from None
 

@@ -8,9 +8,12 @@ import streamlit as st
 from dashboard import reading
 from dashboard.case_charts import show_charts
 from dashboard.case_words import (
+    ANSWERS_SHOWN,
+    SafetyItem,
     Standing,
     case_blocks,
     flag_history,
+    measure_names,
     open_flags,
     safety_answers,
     since_day_words,
@@ -21,8 +24,6 @@ from dashboard.reading import CaseRecord
 from dashboard.visit import Visit
 from dashboard.words import code_words, days_ago, mark, moment, plain, small
 from data_contracts.rule import rule_text, status_rule
-
-ANSWERS_SHOWN = 5
 
 
 def show(visit: Visit) -> None:
@@ -39,11 +40,14 @@ def show(visit: Visit) -> None:
     st.session_state["last_case"] = case_id
     standing = standing_of(record)
     _header(visit, record, standing)
-    words, pictures = st.columns([1, 1.75], gap="large")
+    words, pictures = st.columns([1, 1.75], gap="medium")
     with words:
-        _safety(visit, record)
+        items = safety_answers(record)
+        is_first = {item.name: item.is_flagged or item.is_above_lowest for item in items}
+        _safety(visit, [item for item in items if is_first[item.name]])
         _why(visit, record, standing)
         _other_measures(record, standing)
+        _safety(visit, [item for item in items if not is_first[item.name]])
     with pictures:
         show_charts(record, status_rule(visit.settings.rule).thresholds.pair_days)
     _history(record)
@@ -111,16 +115,18 @@ def _header(visit: Visit, record: CaseRecord, standing: Standing | None) -> None
     st.markdown(small(plain(" · ".join(fact for fact in facts if fact))))
 
 
-def _safety(visit: Visit, record: CaseRecord) -> None:
-    is_flagged = any(flag["kind"] == "safety" for flag in open_flags(record))
-    for name, answers, is_above_lowest in safety_answers(record):
+def _safety(visit: Visit, items: list[SafetyItem]) -> None:
+    for item in items:
         with st.container(border=True):
-            shown = answers[-ANSWERS_SHOWN:]
-            left_out = f" (the last {ANSWERS_SHOWN} of {len(answers)})" if shown != answers else ""
-            title = mark("safety").markdown if is_flagged or is_above_lowest else "**Safety item**"
-            st.markdown(f"{title} {plain(name)}, as answered{left_out}")
-            st.markdown(plain("; ".join(shown)))
+            title = mark("safety").markdown if item.is_flagged else "**Safety item**"
+            st.markdown(f"{title} {plain(item.name)}, as answered{_left_out(item)}")
+            st.markdown(plain("; ".join(item.answers[-ANSWERS_SHOWN:])))
             st.markdown(small(plain(visit.settings.safety_protocol)))
+
+
+def _left_out(item: SafetyItem) -> str:
+    total = len(item.answers)
+    return f" (the last {ANSWERS_SHOWN} of {total})" if total > ANSWERS_SHOWN else ""
 
 
 def _why(visit: Visit, record: CaseRecord, standing: Standing | None) -> None:
@@ -144,11 +150,12 @@ def _why(visit: Visit, record: CaseRecord, standing: Standing | None) -> None:
         if standing and standing.tags:
             tags = code_words(standing.tags.replace(",", ", "))
             st.markdown(small(plain(f"Also: {tags}.")))
-        leaves = list(dict.fromkeys(line for block in blocks for line in block.leaves))
-        if leaves:
-            st.markdown("**What would remove this flag**")
-            for sentence in leaves:
-                st.markdown(plain(sentence))
+        leaving = [(block.heading, line) for block in blocks for line in block.leaves]
+        if leaving:
+            several = len(leaving) > 1
+            st.markdown(f"**What would remove {'these flags' if several else 'this flag'}**")
+            for heading, line in leaving:
+                st.markdown(f"{heading.markdown}: {plain(line)}" if several else plain(line))
         is_said = any(block.says_unverified for block in blocks)
         if standing and not standing.is_verified and not is_said:
             unverified = "Unverified: a number behind this status was not read in its source."
@@ -181,14 +188,15 @@ def _other_measures(record: CaseRecord, standing: Standing | None) -> None:
     others = record.current.filter(~pl.col("measure_id").is_in(decided))
     if others.is_empty():
         return
-    names = dict(record.measures.select("measure_id", "name").unique("measure_id").rows())
+    names = measure_names(record)
     with st.container(border=True):
         st.header("What the other measures say", anchor=False)
         for row in others.to_dicts():
             name = plain(names.get(row["measure_id"], row["measure_id"]))
             since_words = since_day_words(record, row["since_day"])
             st.markdown(f"**{name}** {mark(row['status']).markdown} {since_words}")
-            st.markdown(small(plain(code_words(row["code"]))))
+            if row["code"]:
+                st.markdown(small(plain(code_words(row["code"]))))
 
 
 def _history(record: CaseRecord) -> None:

@@ -14,6 +14,19 @@ from dashboard.words import counted, moment, plain, small
 
 FILES_SHOWN = 30
 RUNS_SHOWN = 10
+# The published table has no order of its own; a step not named here comes last.
+STEPS_IN_ORDER = (
+    "stage",
+    "de-identify",
+    "validate",
+    "accept",
+    "course",
+    "expect",
+    "judge",
+    "explain",
+    "summarise",
+    "publish",
+)
 WHOLE_PRACTICE = "whole practice"
 
 
@@ -118,7 +131,13 @@ def _runs(runs: pl.DataFrame, counts: pl.DataFrame, run_id: str) -> None:
         border="horizontal",
         hide_index=True,
     )
-    steps = counts.filter(pl.col("run_id") == run_id)
+    steps = counts.filter(pl.col("run_id") == run_id).sort(
+        pl.col("step").replace_strict(
+            {step: place for place, step in enumerate(STEPS_IN_ORDER)},
+            default=len(STEPS_IN_ORDER),
+            return_dtype=pl.Int64,
+        )
+    )
     st.markdown(f"**Steps of the run on the screen** ({plain(run_id)})")
     st.table(
         steps.select(

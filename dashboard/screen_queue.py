@@ -107,15 +107,7 @@ def _row(visit: Visit, row: dict[str, Any]) -> None:
     status.markdown(mark(row["kind"]).markdown)
     words = reason.container(gap=None)
     words.markdown(f"### {plain(row['sentence'])}", anchors=False)
-    remarks = [_facts(row)]
-    if row["also"]:
-        remarks.append(plain(row["also"]))
-    others = [mark(kind).text for kind in row["kinds"].split(",") if kind not in ("", row["kind"])]
-    if others:
-        remarks.append(plain("Also open: " + ", ".join(others) + "."))
-    if not row["is_verified"]:
-        remarks.append("Unverified: a number behind it was not read in its source.")
-    words.markdown(small(" ".join(remarks)))
+    words.markdown("  \n".join(small(line) for line in (_facts(row), _remarks(row)) if line))
     scores = scores_in(row["sparkline"])
     picture.image(
         sparkline(scores, row["scale_minimum"], row["scale_maximum"]),
@@ -128,6 +120,16 @@ def _row(visit: Visit, row: dict[str, Any]) -> None:
     )
 
 
+def _remarks(row: dict[str, Any]) -> str:
+    others = [mark(kind).text for kind in row["kinds"].split(",") if kind not in ("", row["kind"])]
+    remarks = [
+        row["also"],
+        f"also open: {', '.join(others)}" if others else "",
+        "" if row["is_verified"] else "an unverified number is behind it",
+    ]
+    return plain(" · ".join(remark for remark in remarks if remark))
+
+
 def _facts(row: dict[str, Any]) -> str:
     seen = row["sessions_attended"]
     facts = [
@@ -136,7 +138,7 @@ def _facts(row: dict[str, Any]) -> str:
         row["therapist_id"] or "no therapist",
         since(row["since_session"], row["since_day"]),
     ]
-    return plain(" · ".join(fact for fact in facts if fact) + ".")
+    return plain(" · ".join(fact for fact in facts if fact))
 
 
 def _why_empty(rows: pl.DataFrame, standing: pl.DataFrame) -> str:

@@ -36,9 +36,11 @@ def show(visit: Visit) -> None:
     rule = suppression_rule(preset)
     st.markdown(
         small(
-            f"State of {moment(visit.snapshot.published_at)} · counts of up to {rule.hide_up_to} "
-            f"are hidden, others rounded to {rule.round_to} · sites in alphabetical order: this "
-            "is no ranking"
+            f"State of {moment(visit.snapshot.published_at)} · counts rounded to "
+            f"{rule.round_to} · sites in alphabetical order: this is no ranking  \n"
+            f"“{hidden(preset)}”: so few cases count, or do not count, or a larger number would "
+            "give such a small one away. It never means none.  \n"
+            "Quarters are 91 days on the practice's own clock, by the day care ended."
         )
     )
     if trends.is_empty():

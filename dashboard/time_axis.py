@@ -59,7 +59,8 @@ def time_axis(*frames: pl.DataFrame) -> TimeAxis:
     first, last = (_whole(times.min()), _whole(times.max())) if len(points) else (0, 1)
     if unit == "day" and last - first > WEEKS_FROM_DAYS:
         unit, first, last = "week", first // DAYS_IN_A_WEEK, ceil(last / DAYS_IN_A_WEEK)
-    return TimeAxis(unit=unit, first=min(0, first), last=max(last, first + 1))
+    first = min(0, first)
+    return TimeAxis(unit=unit, first=first, last=max(last, first + 1))
 
 
 def unbroken_runs(

@@ -60,7 +60,7 @@ _MARKS = {
     "safety": Mark(shape="!", word="safety item", tone="red"),
     "alliance_drop": Mark(shape="●", word="alliance fell", tone="blue"),
     "alliance_low": Mark(shape="●", word="alliance low", tone="blue"),
-    "alliance_ceiling": Mark(shape="●", word="alliance always at the top", tone="blue"),
+    "alliance_ceiling": Mark(shape="●", word="alliance at the top", tone="blue"),
 }
 _CODES = {
     "no_baseline": "no score from the start of care",

@@ -48,7 +48,7 @@ class Places:
 
     @classmethod
     def at(cls, home: Path | None) -> Places:
-        """Return the places of this home, else of the one named in UNSTUCK_HOME, else ./unstuck-home."""
+        """Return the places of this home, else of $UNSTUCK_HOME, else of ./unstuck-home."""
         chosen = home or Path(os.environ.get(HOME_VARIABLE) or "unstuck-home")
         return cls(home=chosen.expanduser().resolve())
 

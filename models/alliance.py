@@ -15,6 +15,7 @@ concern line and politeness at the ceiling R13; corrections in docs/status_rule.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -136,6 +137,6 @@ def _limits(prior: list[float], error: float) -> tuple[float | None, float | Non
     if len(prior) < PRIOR_RATINGS:
         return None, None
     mean = sum(prior) / len(prior)
-    ranges = [abs(after - before) for before, after in zip(prior, prior[1:], strict=False)]
+    ranges = [abs(after - before) for before, after in pairwise(prior)]
     sigma = max(sum(ranges) / len(ranges) / MOVING_RANGE_TO_SIGMA, error)
     return mean, mean - LIMIT_SIGMAS * sigma

@@ -17,6 +17,13 @@ _IN_WORDS = {
     "deteriorating": "clearly worse",
 }
 
+# Which number of an alliance contract a kind of flag rests on: (whether it was read, its name).
+_RESTS_ON = {
+    "alliance_low": ("low_verified", "concern line"),
+    "alliance_drop": ("error_verified", "standard error of measurement"),
+    "alliance_ceiling": ("ceiling_verified", "ceiling line"),
+}
+
 
 def disagreement_reasons(
     of_cases: pl.DataFrame, of_measures: pl.DataFrame, measures: Mapping[str, Measure]
@@ -103,30 +110,25 @@ def alliance_reasons(
     ordered = points.sort("case_id", "measure_id", "occasion")
     series = ["case_id", "measure_id"]
     value = pl.col("value")
-    facts = pl.DataFrame(
-        [
-            (name, measure.name, float(measure.alliance.low_at),
-             float(measure.alliance.ceiling_at), ", ".join(measure.unverified_numbers))
-            for name, measure in measures.items() if measure.alliance is not None
-        ],
-        schema={"measure_id": pl.String, "name": pl.String, "low_at": pl.Float64,
-                "ceiling_at": pl.Float64, "numbers": pl.String},
-        orient="row",
-    )  # fmt: skip
+    facts = _alliance_facts(measures)
     rows = (
         ordered.with_columns(
             began_session=pl.col("session").gather(_fall_began()).over(series),
             began_day=pl.col("day").gather(_fall_began()).over(series),
             lowest=number_text(pl.col("prior_mean") - value),
             last_two=number_text(value.shift(1).over(series)) + " and " + number_text(value),
-            last_four=number_text(value.rolling_min(4).over(series)) + " to "
+            last_four=number_text(value.rolling_min(4).over(series))
+            + " to "
             + number_text(value.rolling_max(4).over(series)),
         )
         .join(flagged, on=[*series, "occasion"])
         .join(facts, on="measure_id")
         .with_columns(
-            values=pl.when(pl.col("kind") == "alliance_low").then("last_two").otherwise("last_four"),
-            line=pl.when(pl.col("kind") == "alliance_low").then(number_text(pl.col("low_at")))
+            values=pl.when(pl.col("kind") == "alliance_low")
+            .then("last_two")
+            .otherwise("last_four"),
+            line=pl.when(pl.col("kind") == "alliance_low")
+            .then(number_text(pl.col("low_at")))
             .otherwise(number_text(pl.col("ceiling_at"))),
             drop=pl.col("lowest"),
             mean=number_text(pl.col("prior_mean").round(1)),
@@ -135,19 +137,52 @@ def alliance_reasons(
             .then(pl.format("session {}", "began_session"))
             .otherwise(pl.format("day {}", "began_day")),
         )
-    )  # fmt: skip
+    )
     words = templates("flag")
     found = []
-    for kind in ("alliance_low", "alliance_drop", "alliance_ceiling"):
+    for place, kind in enumerate(_RESTS_ON, SENTENCE):
         part = rows.filter(pl.col("kind") == kind)
-        place = SENTENCE + ["alliance_low", "alliance_drop", "alliance_ceiling"].index(kind)
         found.append(fill(part, words[kind], kind, place))
         found.append(fill(part, words[f"leaves_{kind}"], f"leaves_{kind}", LEAVES * 10 + place))
-    unverified = rows.filter(pl.col("numbers") != "").unique([*series, "occasion"])
-    found.append(
-        fill(unverified, templates("context")["unverified"], "unverified", UNVERIFIED * 10)
-    )
+        recalled, name = _RESTS_ON[kind]
+        found.append(
+            fill(
+                part.filter(~pl.col(recalled)).with_columns(numbers=pl.lit(name)),
+                templates("context")["unverified"],
+                f"unverified_{kind}",
+                UNVERIFIED * 10 + place,
+            )
+        )
     return pl.concat(found)
+
+
+def _alliance_facts(measures: Mapping[str, Measure]) -> pl.DataFrame:
+    """Return, per alliance measure, its lines and whether each was read in its source."""
+    return pl.DataFrame(
+        [
+            (
+                name,
+                measure.name,
+                float(measure.alliance.low_at),
+                float(measure.alliance.ceiling_at),
+                measure.alliance.low_verified,
+                measure.alliance.ceiling_verified,
+                measure.alliance.standard_error_verified,
+            )
+            for name, measure in measures.items()
+            if measure.alliance is not None
+        ],
+        schema={
+            "measure_id": pl.String,
+            "name": pl.String,
+            "low_at": pl.Float64,
+            "ceiling_at": pl.Float64,
+            "low_verified": pl.Boolean,
+            "ceiling_verified": pl.Boolean,
+            "error_verified": pl.Boolean,
+        },
+        orient="row",
+    )
 
 
 def _fall_began() -> pl.Expr:

@@ -131,7 +131,7 @@ def _with_words(
     higher_is_worse = pl.col("h") > 0
     return rows.with_columns(
         key=pl.col("status") + "." + pl.col("code"),
-        when=_when(pl.col("session"), t, pl.col("day"), pl.col("occasion")),
+        when=_when(pl.col("session"), pl.col("day"), pl.col("occasion")),
         sessions=t.cast(pl.String),
         recent=pl.when("is_pair")
         .then(pl.format("the last two {} scores average", "name"))
@@ -169,7 +169,7 @@ def _signed(column: pl.Expr) -> pl.Expr:
     )
 
 
-def _when(session: pl.Expr, t: pl.Expr, day: pl.Expr, occasion: pl.Expr) -> pl.Expr:
+def _when(session: pl.Expr, day: pl.Expr, occasion: pl.Expr) -> pl.Expr:
     """Return "Session 8", else "Day 56", else "Score 5"."""
     return (
         pl.when(session.is_not_null())

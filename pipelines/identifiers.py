@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -32,8 +33,8 @@ _PERSON_WORDS = {"patient", "client", "first", "last", "full", "given", "family"
 # Frequent given and family names: enough to recognise a column of names, not every person.
 _NAMES = frozenset(
     """
-    aaron adam ahmed aisha alan albert alex alexander alexandra ali alice amanda amy ana andrea andreas
-    andrew angela anita ann anna anne anthony antonio arthur barbara ben benjamin bernd bernhard
+    aaron adam ahmed aisha alan albert alex alexander alexandra ali alice amanda amy ana andrea
+    andreas andrew angela anita ann anna anne anthony antonio arthur barbara ben benjamin bernd bernhard
     beth brian brigitte carl carla carlos carol caroline catherine charles charlotte chloe chris
     christian christina christine christopher claire clara claudia daniel daniela david deborah
     dennis diana dieter donald donna dorothy edward elena elisabeth elizabeth ella ellen emily emma
@@ -57,7 +58,7 @@ _NAMES = frozenset(
     moore mueller muller nguyen novak patel perez richter roberts robinson rodriguez rossi schmidt
     schneider schulz schwarz singh smith taylor thompson turner wagner walker weber white williams
     wilson wolf wood wright young zimmermann
-    """.split()
+    """.split()  # noqa: SIM905 - a list of 400 quoted names would be unreadable
 )
 _EMAIL = r"[^\s@]+@[^\s@]+\.[A-Za-z]{2,}"
 _PHONE = (
@@ -95,7 +96,7 @@ class Identifying:
 def by_name(column: str) -> str | None:
     """Return the kind of identifier a column's name gives away, if any."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+(?![a-z])", column)]
-    joined = {"".join(words), *words, *(a + b for a, b in zip(words, words[1:], strict=False))}
+    joined = {"".join(words), *words, *(a + b for a, b in pairwise(words))}
     joined |= {"".join(words[place : place + 3]) for place in range(len(words))}
     for kind, telling in _TELLING.items():
         if joined & telling:

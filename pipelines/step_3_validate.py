@@ -7,7 +7,7 @@ Expectations.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -21,7 +21,8 @@ from data_contracts.tables_incoming import INCOMING
 from pipelines.night import Counts, Night
 
 if TYPE_CHECKING:
-    from great_expectations.expectations import Expectation
+    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.expectations.expectation import Expectation
 
 _DAYS_PER_WEEK = 7
 _DAYS_PER_MONTH = 30.4375
@@ -46,7 +47,7 @@ def validate(night: Night) -> Counts:
     ):
         file = night.mapping.file[entry]
         table = incoming(file.table)
-        clean = night.frame(f"select * from staging.clean_{number}")  # noqa: S608 - our own number
+        clean = night.frame(f"select * from staging.clean_{number}")
         night.run(f"drop table staging.clean_{number}")
         typed = typed_rows(clean, file, table, night.measures)
         failures = broken_rules(typed, row_rules(file, table, night.measures))
@@ -173,12 +174,13 @@ def broken_rules(rows: pl.DataFrame, rules: tuple[RowRule, ...]) -> pl.DataFrame
         If an expectation itself fails to run: then nothing is known about the rows.
     """
     import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     empty = pl.DataFrame(schema={"row": pl.UInt32, "rule_id": pl.String, "about": pl.String})
     if not rows.height:
         return empty.with_columns(line=pl.lit(None, dtype=pl.Int64))
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("staged").add_dataframe_asset("rows")
     definition = asset.add_batch_definition_whole_dataframe("all")
     suite = gx.ExpectationSuite(
@@ -191,7 +193,7 @@ def broken_rules(rows: pl.DataFrame, rules: tuple[RowRule, ...]) -> pl.DataFrame
     report = batch.validate(suite, result_format={"result_format": "COMPLETE"})
     found = [empty]
     for result in report.results:
-        rule = rules[result.expectation_config.meta["place"]]
+        rule = rules[_place(result)]
         positions = result.result.get("unexpected_index_list") if result.result else None
         if positions is None and not result.success:
             message = f"the check {rule.rule_id!r} on {rule.column!r} could not run"
@@ -204,6 +206,15 @@ def broken_rules(rows: pl.DataFrame, rules: tuple[RowRule, ...]) -> pl.DataFrame
     return _first_cause(pl.concat(found)).join(
         rows.select("row", "line"), on="row", how="left", maintain_order="left"
     )
+
+
+def _place(result: ExpectationValidationResult) -> int:
+    """Return the place of the rule behind a result: results come in another order."""
+    configuration = result.expectation_config
+    if configuration is None or configuration.meta is None:
+        message = "a check of the rows has lost its name"
+        raise UnstuckError(message)
+    return int(configuration.meta["place"])
 
 
 def _first_cause(failures: pl.DataFrame) -> pl.DataFrame:
@@ -226,7 +237,7 @@ def _expectation(rule: RowRule, place: int) -> Expectation:
     import great_expectations.expectations as gxe
 
     meta: dict[str, Any] = {"place": place}
-    skip = "either_value_is_missing"
+    skip: Literal["either_value_is_missing"] = "either_value_is_missing"
     match rule.kind:
         case "present":
             return gxe.ExpectColumnValuesToNotBeNull(column=rule.column, meta=meta)
@@ -289,9 +300,10 @@ def _set_aside(
 
 def _good_rows(rows: pl.DataFrame, file: FileMapping, table: Table, file_id: str) -> pl.DataFrame:
     """Return typed rows in the columns of the contract; columns not sent are null."""
-    columns = []
-    for column in sent_columns(table):
-        columns.append(_typed_column(column.name, column.type, rows, file).alias(column.name))
+    columns = [
+        _typed_column(column.name, column.type, rows, file).alias(column.name)
+        for column in sent_columns(table)
+    ]
     withdrawn = (
         pl.col("withdrawn").is_in(list(file.true_values))
         if "withdrawn" in rows.columns

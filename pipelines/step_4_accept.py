@@ -18,13 +18,15 @@ from pipelines.sql import statement
 _STEM = "step_4_accept"
 
 # A score in force: the mean of the different values one file gave, counted; and the mean of those
-# taken at a session where only some were (the baseline prefers them).
+# taken at a session where only some were (the baseline prefers them). Decimal sums are exact, so
+# the order of rows does not matter.
 _CURRENT_SCORE = """
     case_id, measure_id, subscale, rater, clock, "at",
-    avg(value order by value) as value,
+    sum(value::decimal(18, 6))::double / count(*) as value,
     count(distinct value) as value_count,
     case when count(session) between 1 and count(*) - 1
-        then avg(value order by value) filter (session is not null) end as value_at_session,
+        then (sum(value::decimal(18, 6)) filter (session is not null))::double / count(session)
+    end as value_at_session,
     max(session) as session, max(day) as day, max(practice_day) as practice_day"""
 
 
@@ -130,7 +132,7 @@ def _accept_rows(night: Night, table: Table, file_id: str, position: int) -> tup
         night.run(statement(_STEM, name, **names), **parameters)
 
     passed = night.number(
-        f"select count(*) from staging.good_{table.name} where file_id = $file_id",  # noqa: S608 - name from the contract
+        f"select count(*) from staging.good_{table.name} where file_id = $file_id",
         file_id=file_id,
     )
     run("distinct_rows", file_id=file_id)
@@ -149,7 +151,7 @@ def _accept_rows(night: Night, table: Table, file_id: str, position: int) -> tup
         file_id=file_id,
     )
     appended = night.number(
-        f"select count(*) from {names['versions']} where file_id = $file_id",  # noqa: S608 - name from the contract
+        f"select count(*) from {names['versions']} where file_id = $file_id",
         file_id=file_id,
     )
     good = passed - contradicting
@@ -190,10 +192,10 @@ def _rebuild_current(night: Night) -> None:
     for table in INCOMING:
         names = _names(table)
         night.run(
-            f"create or replace temp table changed_keys as "  # noqa: S608 - names from the contract
+            f"create or replace temp table changed_keys as "
             f"select distinct {names['key']} from {names['versions']}"
         )
-        night.run(f"delete from {table.name}")  # noqa: S608 - name from the contract
+        night.run(f"delete from {table.name}")
         night.run(statement(_STEM, "renew_current", **names))
         if "case_id" in table.key:
             night.run(statement(_STEM, "touch", **names))
@@ -201,24 +203,22 @@ def _rebuild_current(night: Night) -> None:
 
 def _version_states(night: Night) -> dict[str, int]:
     union = " union all ".join(
-        f"select state, count(*) as row_count from {versions_of(table).name} group by state"  # noqa: S608 - name from the contract
+        f"select state, count(*) as row_count from {versions_of(table).name} group by state"
         for table in INCOMING
     )
-    return dict(
-        night.rows(f"select state, sum(row_count)::bigint from ({union}) group by state")  # noqa: S608 - built above
-    )
+    return dict(night.rows(f"select state, sum(row_count)::bigint from ({union}) group by state"))
 
 
 def _of_this_run(night: Night, column: str) -> int:
     return night.number(
-        f"select sum({column}) from files where run_id = $run_id",  # noqa: S608 - our own column
+        f"select sum({column}) from files where run_id = $run_id",
         run_id=night.run_id,
     )
 
 
 def _check_accounts(night: Night) -> None:
     counts = " union all ".join(
-        f"select file_id, count(*) as row_count from {versions_of(table).name} group by file_id"  # noqa: S608 - name from the contract
+        f"select file_id, count(*) as row_count from {versions_of(table).name} group by file_id"
         for table in INCOMING
     )
     wrong = night.rows(statement(_STEM, "wrong_accounts", version_counts=counts))

@@ -44,11 +44,12 @@ semi join contradicting_keys using ({key})
 where good_rows.file_id = $file_id
 
 -- name: file_keys
--- What this file says of each key, as one text to compare.
+-- What this file says of each key, as one text to compare: how many rows, and the sum of their
+-- hashes (64 bits each), so that their order does not matter.
 create or replace temp table file_keys as
 select
     {key},
-    string_agg(row_text, '|' order by row_text) as content
+    count(*) || ':' || sum(hash(row_text)::hugeint) as content
 from (
     select {key}, {row_text} as row_text
     from distinct_rows
@@ -63,7 +64,7 @@ with
 in_force as (
     select
         {key},
-        string_agg(row_text, '|' order by row_text) as content
+        count(*) || ':' || sum(hash(row_text)::hugeint) as content
     from (
         select {key}, {version_text} as row_text
         from {versions}

@@ -167,49 +167,51 @@ in_course as (
     left join cases on scored.source_case_id = cases.case_id
 ),
 
-by_session as (
-    select
-        in_course.*,
-        course_sessions.attended
+numbered as (
+    select *, row_number() over () as score_number
     from in_course
-    asof left join course_sessions
-        on
-            in_course.case_id = course_sessions.case_id
-            and in_course.session >= course_sessions.session
-    where in_course.session is not null
 ),
 
-dated_sessions as (
-    select case_id, day, max(attended) as attended
+-- Sessions and scores on one line, sessions first: t is the running count of sessions. By session
+-- number where the score has one, else by day. (A window: an asof join was quadratic here.)
+timeline as (
+    select case_id, 'session' as ruler, session as moment, 1 as is_session, null as score_number
+    from course_sessions
+    union all
+    select case_id, 'day' as ruler, day as moment, 1 as is_session, null as score_number
     from course_sessions
     where day is not null
-    group by case_id, day
-),
-
-by_day as (
-    select
-        in_course.*,
-        dated_sessions.attended
-    from in_course
-    asof left join dated_sessions
-        on in_course.case_id = dated_sessions.case_id and in_course.day >= dated_sessions.day
-    where in_course.session is null
-),
-
-together as (
-    select * from by_session
     union all
-    select * from by_day
+    select
+        case_id,
+        case when session is not null then 'session' else 'day' end as ruler,
+        coalesce(session, day) as moment,
+        0 as is_session,
+        score_number
+    from numbered
+),
+
+counted as (
+    select
+        score_number,
+        (sum(is_session) over (
+            partition by case_id, ruler
+            order by moment, is_session desc
+            rows unbounded preceding
+        ))::bigint as attended
+    from timeline
+    qualify score_number is not null
 )
 
 select
-    together.* exclude (attended),
-    case when is_sending then coalesce(attended, 0) end as sessions_attended,
+    numbered.* exclude (score_number),
+    case when is_sending then counted.attended end as sessions_attended,
     row_number() over (
         partition by case_id, measure_id, subscale, rater
         order by coalesce(day, "at"), "at"
     ) as place
-from together
+from numbered
+inner join counted using (score_number)
 
 -- name: baselines
 -- The last score up to session 1 that is fresh enough; else the first one by session 2; where no

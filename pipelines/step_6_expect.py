@@ -14,7 +14,7 @@ import polars as pl
 
 from data_contracts.measures import Measure
 from models.expected_course import ExpectedCourse
-from models.mixed_model import CannotLearnError
+from models.mixed_model import CannotLearnError, Floats
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
 
@@ -51,20 +51,21 @@ def _is_due(night: Night, measure_id: str, clock: str) -> bool:
     if night.refit or not have or not have[0][0]:
         return True
     scores = night.number(
-        f"select count(*) from ({statement(_STEM, 'fit_rows')})",  # noqa: S608 - our own statement
+        f"select count(*) from ({statement(_STEM, 'fit_rows')})",
         measure_id=measure_id,
         clock=clock,
     )
-    return scores >= have[0][1] * (1 + night.settings.curves.refit_growth)
+    return bool(scores >= have[0][1] * (1 + night.settings.curves.refit_growth))
 
 
-def _time(points: pl.DataFrame, clock: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _time(points: pl.DataFrame, clock: str) -> Floats:
     """Return log1p of weeks where the clock is days, else of the occasion."""
     column = "weeks" if clock == "day" else "occasion"
-    return np.log1p(points[column].cast(pl.Float64).to_numpy())
+    weeks_or_occasions: Floats = points[column].cast(pl.Float64).to_numpy()
+    return np.log1p(weeks_or_occasions)
 
 
-def _design(points: pl.DataFrame, clock: str) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+def _design(points: pl.DataFrame, clock: str) -> Floats:
     return np.column_stack([points["baseline"].to_numpy(), _time(points, clock)])
 
 

@@ -250,6 +250,24 @@ pressing as (
     ) = 1
 ),
 
+recalled as (
+    -- some number behind the flag that leads was never read in a source
+    select distinct leader.case_id
+    from leader
+    left join standing using (case_id)
+    inner join reasons
+        on
+            leader.case_id = reasons.case_id
+            and (
+                reasons.code = 'unverified_' || leader.kind
+                or (
+                    reasons.code = 'unverified'
+                    and reasons.measure_id = standing.decided_by
+                    and leader.kind in ('stuck', 'deteriorating')
+                )
+            )
+),
+
 opened_sessions as (
     select
         leader.case_id,
@@ -289,7 +307,7 @@ select
     leader.opened_day as since_day,
     case_facts.sessions_attended,
     greatest(case_facts.today - case_facts.last_contact_day, 0) as days_since_contact,
-    coalesce(measure_names.is_verified, false) as is_verified
+    recalled.case_id is null as is_verified
 from leader
 inner join case_facts using (case_id)
 inner join courses using (case_id)
@@ -301,5 +319,6 @@ left join others using (case_id)
 left join sparks using (case_id)
 left join pressing using (case_id)
 left join opened_sessions using (case_id)
+left join recalled using (case_id)
 left join measure_names on leader.measure_id = measure_names.measure_id
 left join measure_names as spark_names on standing.decided_by = spark_names.measure_id

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import duckdb
@@ -484,7 +485,7 @@ def _trend(
 def _fill_aggregates(connection: duckdb.DuckDBPyConnection, run_id: str, title: str) -> None:
     _put_measures(connection)
     _put(connection, "published_runs", [_run(run_id, title)])
-    steps = ("stage", "deidentify", "validate", "accept", "course", "expect", "judge", "publish")
+    steps = ("stage", "de-identify", "validate", "accept", "course", "expect", "judge", "publish")
     _put(
         connection,
         "published_run_counts",
@@ -607,6 +608,12 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Places:
 
 
 @pytest.fixture
-def own_practice(tmp_path: Path) -> Places:
-    """Return an invented practice that a test may change."""
-    return publish(tmp_path)
+def own_practice(practice: Places, tmp_path: Path) -> Places:
+    """Return a copy of the invented practice that a test may change."""
+    return Places.at(Path(copytree(practice.home, tmp_path / "home")))
+
+
+@pytest.fixture(name="publish")
+def _publish() -> Any:  # noqa: ANN401 - the builder itself
+    """Return the builder, for tests that publish again."""
+    return publish

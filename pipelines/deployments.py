@@ -1,0 +1,298 @@
+"""How does Prefect run the night? The only file that knows Prefect.
+
+Prefect is the trigger, the retry and the record; what is right is decided in `nightly.run_night`,
+which is the same without it. No frame, connection or Night is a parameter or a result here, and no
+text of an unforeseen error leaves a step: a database's message may hold a client's value.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from zoneinfo import available_timezones
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts.errors import ContractError, NotAvailableError, SourceError, UnstuckError
+from data_contracts.places import Places
+from pipelines.night import COUNTED, Counts, Night, Trigger
+from pipelines.nightly import STEPS, NightReport, Step, Watch, run_night
+from pipelines.prefect_settings import (
+    environment_for_prefect,
+    prefect_api_is_configured,
+    prefect_environment,
+)
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
+
+__all__ = [
+    "artifact_key",
+    "deployment_name",
+    "nightly",
+    "prefect_api_is_configured",
+    "prefect_environment",
+    "run_now",
+    "serve_schedule",
+]
+
+Returned = TypeVar("Returned")
+
+# A network share that is not there yet at night: seconds to wait before looking again.
+_SHARE_DELAYS = (10, 60)
+# Shows progress where the flow runs in the caller's process. Prefect would serialise a parameter.
+_beside: ContextVar[Watch | None] = ContextVar("beside", default=None)
+
+
+class UnforeseenError(UnstuckError):
+    """A step broke in a way nobody foresaw; says where, and withholds what the error says."""
+
+    exit_code = 1
+
+
+def _night_name() -> str:
+    return f"{datetime.now(tz=UTC).astimezone():%Y-%m-%d %H:%M}"
+
+
+@flow(
+    name="nightly",
+    flow_run_name=_night_name,
+    validate_parameters=False,
+    persist_result=False,
+    log_prints=False,
+)
+def nightly(
+    source: str,
+    mapping: str,
+    home: str,
+    trigger: Trigger = "schedule",
+    as_of: int | None = None,
+    refit: bool = False,  # noqa: FBT001, FBT002 - Prefect passes parameters by name
+    rebuild: bool = False,  # noqa: FBT001, FBT002 - as above
+) -> NightReport:
+    """Take a practice's files to one published state, or leave the last one."""
+    counts: dict[str, Counts] = {}
+    places = Places.at(Path(home))
+    try:
+        report = run_night(
+            source=Path(source),
+            mapping=Path(mapping),
+            home=places.home,
+            started_at=datetime.now(tz=UTC),
+            trigger=trigger,
+            as_of=as_of,
+            refit=refit,
+            rebuild=rebuild,
+            watch=_watch_as_tasks(counts, trigger, _beside.get()),
+        )
+    except Exception as error:
+        _note_counts(places, counts, "failed")
+        _tell_without_data(error, "the night")
+    _note_counts(places, report.counts, report.outcome)
+    return report
+
+
+def run_now(
+    *,
+    source: Path,
+    mapping: Path,
+    home: Path,
+    trigger: Trigger = "hand",
+    as_of: int | None = None,
+    refit: bool = False,
+    rebuild: bool = False,
+    watch: Watch | None = None,
+) -> NightReport:
+    """Run the night as a Prefect flow in this process.
+
+    It is recorded by the practice's Prefect server if one is configured, else by one that Prefect
+    starts for the time being, with its files in the home.
+
+    Raises
+    ------
+    NotAvailableError
+        If no Prefect server answers; nothing was run.
+    UnstuckError
+        As `run_night`.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.context import refresh_global_settings_context
+
+    with environment_for_prefect(Places.at(home)):
+        refresh_global_settings_context()
+        token = _beside.set(watch)
+        try:
+            with get_client(sync_client=True) as client:
+                trouble = client.api_healthcheck()
+            if trouble is not None:
+                raise NotAvailableError(_no_server(trouble))
+            return nightly(
+                source=str(source.expanduser().resolve()),
+                mapping=str(mapping.expanduser().resolve()),
+                home=str(home.expanduser().resolve()),
+                trigger=trigger,
+                as_of=as_of,
+                refit=refit,
+                rebuild=rebuild,
+            )
+        finally:
+            _beside.reset(token)
+    # The settings stay as they were for the run: Prefect's threads may still be sending.
+
+
+def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> None:
+    """Run the night whenever the schedule says, until this process is told to stop.
+
+    The API must be in the environment (`prefect_environment`) before this module is imported.
+    A night that would overlap the last one is cancelled.
+
+    Raises
+    ------
+    ContractError
+        If `cron` is no schedule.
+    """
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+
+    _check_cron(cron)
+    nightly.serve(
+        name=deployment_name(home),
+        schedule=Cron(cron, timezone=time_zone_here()),
+        parameters={
+            "source": str(source.expanduser().resolve()),
+            "mapping": str(mapping.expanduser().resolve()),
+            "home": str(home.expanduser().resolve()),
+            "trigger": "schedule",
+        },
+        global_limit=_one_at_a_time(),
+        tags=["unstuck"],
+        entrypoint_type=EntrypointType.MODULE_PATH,
+        print_starting_message=False,
+    )
+
+
+def deployment_name(home: Path) -> str:
+    """Return the deployment's name: the home's, made unique by its path (6 hex digits)."""
+    path = home.expanduser().resolve()
+    return f"{path.name}-{sha256(str(path).encode()).hexdigest()[:6]}"
+
+
+def artifact_key(places: Places) -> str:
+    """Return the key under which Prefect keeps the counts of this home's nights."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in places.home.name.lower())
+    ascii_only = name.encode("ascii", "ignore").decode().strip("-")
+    return f"night-counts-{ascii_only}".strip("-")
+
+
+def time_zone_here() -> str:
+    """Return this machine's time zone: '5 in the morning' is meant here, not in UTC."""
+    links = (Path("/etc/localtime"),)
+    names = [os.environ.get("TZ", "").removeprefix(":")]
+    names += [str(link.resolve()).rpartition("zoneinfo/")[2] for link in links if link.exists()]
+    known = available_timezones()
+    return next((name for name in names if name in known), "UTC")
+
+
+def _watch_as_tasks(counts: dict[str, Counts], trigger: Trigger, beside: Watch | None) -> Watch:
+    """Return a watch that runs each step as one task, and keeps what it counted."""
+
+    def watch(name: str, step: Step, night: Night) -> Counts:
+        def taken() -> Counts:
+            try:
+                return beside(name, step, night) if beside else step(night)
+            except Exception as error:
+                _tell_without_data(error, f"step '{name}'")
+
+        waits = trigger == "schedule" and name == STEPS[0][0]
+        run_step = task(
+            name=name,
+            task_run_name=name,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            log_prints=False,
+            retries=len(_SHARE_DELAYS) if waits else 0,
+            retry_delay_seconds=list(_SHARE_DELAYS) if waits else None,
+            retry_condition_fn=_may_come_yet if waits else None,
+        )(taken)
+        counts[name] = run_step()
+        return counts[name]
+
+    return watch
+
+
+def _may_come_yet(_task: Any, _run: Any, state: Any) -> bool:
+    """Return whether the folder may only be late; a wrong mapping stays wrong."""
+    return isinstance(state.result(raise_on_failure=False), SourceError)
+
+
+def _tell_without_data(error: Exception, what: str) -> NoReturn:
+    """Raise our own error as it is, any other without its text, and both without a chain."""
+    if isinstance(error, UnstuckError):
+        raise error from None
+    ours = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).parent.name in ("pipelines", "models", "data_contracts")
+    ]
+    place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "unknown place"
+    message = (
+        f"{what} stopped by an unforeseen {type(error).__name__} ({place}). The last snapshot "
+        "stays. What the error says is withheld, because it may hold data of clients: run 'unstuck "
+        "run' with UNSTUCK_DEBUG=1 at the terminal to see it, and please report it"
+    )
+    raise UnforeseenError(message) from None
+
+
+def _note_counts(places: Places, counts: dict[str, Counts], outcome: str) -> None:
+    """Leave the counts with Prefect; a night does not fail because that failed."""
+    lines = [
+        f"Night of `{places.home.name}`: **{outcome}**",
+        "",
+        "| step | " + " | ".join(name.replace("_", " ") for name in COUNTED) + " |",
+        "|---|" + "---:|" * len(COUNTED),
+    ]
+    lines += [
+        f"| {name} | " + " | ".join(f"{getattr(done, column):,}" for column in COUNTED) + " |"
+        for name, done in counts.items()
+    ]
+    try:
+        create_markdown_artifact(
+            "\n".join(lines), key=artifact_key(places), description="Rows by step"
+        )
+    except Exception as error:  # noqa: BLE001 - whatever Prefect raises, the night has ended well
+        get_run_logger().warning("the counts could not be kept (%s)", type(error).__name__)
+
+
+def _check_cron(cron: str) -> None:
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        CronSchedule(cron=cron)
+    except ValueError:
+        message = (
+            f"{cron!r} is no schedule: five fields are meant, minute hour day month weekday, "
+            'such as "0 5 * * *" for 5 in the morning'
+        )
+        raise ContractError(message) from None
+
+
+def _one_at_a_time() -> ConcurrencyLimitConfig:
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+
+    return ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+
+
+def _no_server(trouble: Exception) -> str:
+    return (
+        f"Prefect's server does not answer ({type(trouble).__name__}). If PREFECT_API_URL or your "
+        "Prefect profile names a server, start it ('prefect server start') or remove the setting; "
+        "then run again. Nothing was run"
+    )

@@ -1,0 +1,75 @@
+"""Print the rule in force and every measure's numbers, each with its source."""
+
+from __future__ import annotations
+
+import json
+
+from data_contracts.measures import Measure, measures_for
+from data_contracts.places import Places
+from data_contracts.rule import StatusRule, rule_text, status_rule
+from data_contracts.settings import settings_of
+
+
+def _in_force(places: Places) -> tuple[StatusRule, dict[str, Measure]]:
+    rule = status_rule(settings_of(places).rule)
+    return rule, measures_for(places.measures if places.measures.exists() else None)
+
+
+def rules_as_text(places: Places) -> str:
+    """Return the rule as it is written, what the practice overrides, and the measures."""
+    rule, measures = _in_force(places)
+    parts = [f"Status rule {rule.version} (conditions in their order: docs/status_rule.md)", ""]
+    parts.append(rule_text())
+    overrides = settings_of(places).rule
+    if overrides:
+        parts.append(f"Overridden by {places.settings}:")
+        parts += [f"  {name} = {value:g}" for name, value in overrides.items()]
+        parts.append("")
+    parts.append("Measures (RC = reliable change, C = last score still in the clinical range)")
+    for measure in sorted(measures.values(), key=lambda each: each.measure_id):
+        parts.append(_line(measure))
+    return "\n".join(parts)
+
+
+def _line(measure: Measure) -> str:
+    change = measure.reliable_change_points
+    numbers = [
+        f"{measure.measure_id:<18} {measure.name}, {measure.minimum:g} to {measure.maximum:g}, "
+        f"higher is {measure.higher_is}"
+    ]
+    if measure.role == "outcome":
+        source = measure.reliable_change.source if measure.reliable_change else "computed"
+        told = "none known" if change is None else f"{change:g} ({source})"
+        numbers.append(f"{'':<18}   RC {told}")
+        if measure.clinical_cutoff:
+            numbers.append(f"{'':<18}   C {measure.cutoff:g} ({measure.clinical_cutoff.source})")
+    if measure.alliance:
+        numbers.append(
+            f"{'':<18}   concern at or below {measure.alliance.low_at:g} "
+            f"({measure.alliance.low_source})"
+        )
+    if measure.unverified_numbers:
+        numbers.append(f"{'':<18}   NOT YET VERIFIED: {', '.join(measure.unverified_numbers)}")
+    return "\n".join(numbers)
+
+
+def rules_as_json(places: Places) -> str:
+    """Return rule and measures for programs."""
+    rule, measures = _in_force(places)
+    return json.dumps(
+        {
+            "rule_version": rule.version,
+            "thresholds": rule.thresholds.model_dump(),
+            "measures": {
+                name: {
+                    "name": measure.name,
+                    "reliable_change": measure.reliable_change_points,
+                    "cutoff": measure.cutoff,
+                    "verified": measure.is_verified,
+                    "unverified_numbers": list(measure.unverified_numbers),
+                }
+                for name, measure in sorted(measures.items())
+            },
+        },
+        indent=1,
+    )
