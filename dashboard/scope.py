@@ -88,7 +88,8 @@ def supervisor_ids(
         named.add(roles.lead_supervisor)
     elif has_unassigned or "" in therapists or not named:
         named.add(UNNAMED_LEAD)
-    return sorted(named)
+    # S-2 before S-10
+    return sorted(named, key=lambda name: (len(name), name))
 
 
 def scope_of_supervisor(

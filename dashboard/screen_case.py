@@ -147,9 +147,11 @@ def _why(visit: Visit, record: CaseRecord, standing: Standing | None) -> None:
         ):
             last = f"Last known (day {standing.last_day}): {mark(standing.last_status).text}."
             st.markdown(small(plain(last)))
-        if standing and standing.tags:
-            tags = code_words(standing.tags.replace(",", ", "))
-            st.markdown(small(plain(f"Also: {tags}.")))
+        tags = [tag for tag in standing.tags.split(",") if tag] if standing else []
+        # Most tags have a sentence above.
+        unsaid = [code_words(tag) for tag in tags if tag not in set(record.reasons["code"])]
+        if unsaid:
+            st.markdown(small(plain(f"Also: {', '.join(unsaid)}.")))
         leaving = [(block.heading, line) for block in blocks for line in block.leaves]
         if leaving:
             several = len(leaving) > 1

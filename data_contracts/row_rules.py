@@ -17,8 +17,8 @@ from data_contracts.tables import sent_columns
 
 RuleKind = Literal["present", "pattern", "one_of", "between", "at_least", "at_most", "equal"]
 
-WHOLE_NUMBER = r"^[+-]?\d{1,9}([.]0+)?$"
-NUMBER = r"^[+-]?\d{1,9}([.]\d+)?$"
+WHOLE_NUMBER = r"^[+-]?\d{1,9}(?:[.]0+)?$"
+NUMBER = r"^[+-]?\d{1,9}(?:[.]\d+)?$"
 IDENTIFIER = r"^[A-Za-z0-9._:/-]{1,64}$"
 CODE = r"^.{1,40}$"
 

@@ -123,17 +123,13 @@ def run_now(
     UnstuckError
         As `run_night`.
     """
-    from prefect.client.orchestration import get_client
     from prefect.context import refresh_global_settings_context
 
     with environment_for_prefect(Places.at(home)):
         refresh_global_settings_context()
         token = _beside.set(watch)
         try:
-            with get_client(sync_client=True) as client:
-                trouble = client.api_healthcheck()
-            if trouble is not None:
-                raise NotAvailableError(_no_server(trouble))
+            _need_server()
             return nightly(
                 source=str(source.expanduser().resolve()),
                 mapping=str(mapping.expanduser().resolve()),
@@ -290,9 +286,19 @@ def _one_at_a_time() -> ConcurrencyLimitConfig:
     return ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 
-def _no_server(trouble: Exception) -> str:
-    return (
-        f"Prefect's server does not answer ({type(trouble).__name__}). If PREFECT_API_URL or your "
-        "Prefect profile names a server, start it ('prefect server start') or remove the setting; "
-        "then run again. Nothing was run"
-    )
+def _need_server() -> None:
+    from prefect.client.orchestration import get_client
+
+    try:
+        with get_client(sync_client=True) as client:
+            trouble = client.api_healthcheck()
+    except RuntimeError as error:  # its own server did not start in time
+        trouble = error
+    if trouble is not None:
+        message = (
+            f"Prefect's server does not answer ({type(trouble).__name__}). If PREFECT_API_URL or "
+            "your Prefect profile names a server, start it or remove the setting; if the machine "
+            "is busy, set PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS higher. Then run "
+            "again: nothing was changed"
+        )
+        raise NotAvailableError(message) from None

@@ -15,6 +15,7 @@ from pathlib import Path
 from data_contracts.places import Places
 
 API = "PREFECT_API_URL"
+_CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 # Nothing is told to anybody.
 _PRIVATE = {
@@ -63,8 +64,15 @@ def prefect_environment(places: Places) -> dict[str, str]:
 
 @contextmanager
 def environment_for_prefect(places: Places) -> Iterator[None]:
-    """Have the environment that Prefect needs, in this process, for a while."""
-    wanted = prefect_environment(places)
+    """Have the environment for a flow in this process: import Prefect, and run it, inside.
+
+    Prefect would write every library's messages and its own tracebacks between ours; its server
+    has them all.
+    """
+    level = os.environ.get(_CONSOLE_LEVEL, "CRITICAL")
+    wanted = prefect_environment(places) | {_CONSOLE_LEVEL: level}
+    # Prefect makes its folder only if the one above it is there.
+    Path(wanted.get("PREFECT_HOME", places.home)).mkdir(mode=0o700, parents=True, exist_ok=True)
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:

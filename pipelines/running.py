@@ -50,11 +50,13 @@ def run_once(
     say: Callable[[str], None],
 ) -> NightReport:
     """Run the night: through Prefect where its API is configured, else in this process."""
-    from pipelines.deployments import prefect_api_is_configured, run_now
     from pipelines.nightly import run_night
+    from pipelines.prefect_settings import prefect_api_is_configured
 
     with shown_progress(quiet=quiet) as watch:
         if prefect_api_is_configured():
+            from pipelines.deployments import run_now
+
             say("Running as a Prefect flow: a Prefect API is configured.")
             return run_now(
                 source=source, mapping=mapping, home=places.home, trigger="hand",

@@ -7,6 +7,7 @@ Expectations.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
@@ -22,6 +23,7 @@ from pipelines.night import Counts, Night
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
+    from great_expectations.data_context import EphemeralDataContext
     from great_expectations.expectations.expectation import Expectation
 
 _DAYS_PER_WEEK = 7
@@ -174,14 +176,11 @@ def broken_rules(rows: pl.DataFrame, rules: tuple[RowRule, ...]) -> pl.DataFrame
         If an expectation itself fails to run: then nothing is known about the rows.
     """
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     empty = pl.DataFrame(schema={"row": pl.UInt32, "rule_id": pl.String, "about": pl.String})
     if not rows.height:
         return empty.with_columns(line=pl.lit(None, dtype=pl.Int64))
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    asset = context.data_sources.add_pandas("staged").add_dataframe_asset("rows")
+    asset = _context().data_sources.add_or_update_pandas("staged").add_dataframe_asset("rows")
     definition = asset.add_batch_definition_whole_dataframe("all")
     suite = gx.ExpectationSuite(
         "rows", expectations=[_expectation(rule, place) for place, rule in enumerate(rules)]
@@ -206,6 +205,24 @@ def broken_rules(rows: pl.DataFrame, rules: tuple[RowRule, ...]) -> pl.DataFrame
     return _first_cause(pl.concat(found)).join(
         rows.select("row", "line"), on="row", how="left", maintain_order="left"
     )
+
+
+@cache
+def _context() -> EphemeralDataContext:
+    """Return Great Expectations' context: in memory, no progress bars, no folders in /tmp."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    context = gx.get_context(
+        mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=in_memory)
+    )
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    return context
 
 
 def _place(result: ExpectationValidationResult) -> int:

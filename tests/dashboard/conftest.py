@@ -1,4 +1,4 @@
-"""A small invented practice, built from the contracts' own DDL; nothing in it comes from a person."""
+"""A small invented practice, built from the contracts' own DDL; no row comes from a person."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ import pytest
 
 from data_contracts.contract import ddl
 from data_contracts.places import LastRun, Places, Pointer
-from data_contracts.tables_published import PUBLISHED_FOR_ALL, PUBLISHED_FOR_CASES
+from data_contracts.tables_published import (
+    PUBLISHED_FOR_ALL,
+    PUBLISHED_FOR_CASES,
+    PUBLISHED_MEASURES,
+)
 
 PUBLISHED_AT = datetime(2026, 11, 23, 5, 2, tzinfo=UTC)
 RULE = "1"
 HIGH, LOW = "worse", "better"
 
 MEASURES = [
-    # measure, subscale, name, role, higher_is, minimum, maximum, cutoff, RC, concern, safety, verified
+    # measure, subscale, name, role, higher_is, minimum, maximum, cutoff, reliable change,
+    # concern line, is safety item, is verified
     ("phq9", "total", "PHQ-9", "outcome", HIGH, 0, 27, 10, 6, None, False, True),
     ("phq9", "item_9", "PHQ-9 item 9", "outcome", HIGH, 0, 3, None, None, None, True, False),
     ("gad7", "total", "GAD-7", "outcome", HIGH, 0, 21, 8, 4, None, False, True),
@@ -44,8 +49,8 @@ STORIES: dict[str, dict[str, Any]] = {
         "scores": [19, 18, 19, 17, 18, 18, 17, 17, 17, None, 18, 16, 17],
         "status": {0: "cannot_judge", 3: "watch", 6: "watch", 8: "stuck"},
         "flag": ("stuck", 8),
-        "sentence": "Session 12: the last two PHQ-9 scores average 16.5; the start was 19. By now a "
-        "clear change (6 points) is the line for a review. Still above the cut-off.",
+        "sentence": "Session 12: the last two PHQ-9 scores average 16.5; the start was 19. By now "
+        "a clear change (6 points) is the line for a review. Still above the cut-off.",
         "code": "no_gain",
         "gad7": [14, 14, 13, 13, 14, 13, 12, 12, 12, None, 12, 11, 11],
     },
@@ -77,8 +82,8 @@ STORIES: dict[str, dict[str, Any]] = {
         "scores": [16, 15, 17, 16, 15, 17, 16, 16, 17],
         "status": {0: "cannot_judge", 3: "watch", 6: "watch", 8: "stuck"},
         "flag": ("stuck", 8),
-        "sentence": "Session 8: the last two ORS scores average 16.5; the start was 16. Clear change "
-        "is 5 points.",
+        "sentence": "Session 8: the last two ORS scores average 16.5; the start was 16. Clear "
+        "change is 5 points.",
         "code": "no_gain",
     },
     "days": {  # no sessions sent
@@ -199,7 +204,7 @@ def _course(case_id: str, measure: str, subscale: str, story: dict[str, Any], sc
     return rows
 
 
-def _fill_cases(connection: duckdb.DuckDBPyConnection, run_id: str, title: str) -> None:  # noqa: PLR0915
+def _fill_cases(connection: duckdb.DuckDBPyConnection, run_id: str, title: str) -> None:
     _put(
         connection,
         "published_therapists",
@@ -427,10 +432,7 @@ def _fill_cases(connection: duckdb.DuckDBPyConnection, run_id: str, title: str) 
 
 
 def _put_measures(connection: duckdb.DuckDBPyConnection) -> None:
-    names = (
-        "measure_id subscale name role higher_is minimum maximum cutoff reliable_change "
-        "concern_line is_safety is_verified"
-    ).split()
+    names = [name for name in PUBLISHED_MEASURES.column_names if name != "sources"]
     _put(
         connection,
         "published_measures",
@@ -614,6 +616,6 @@ def own_practice(practice: Places, tmp_path: Path) -> Places:
 
 
 @pytest.fixture(name="publish")
-def _publish() -> Any:  # noqa: ANN401 - the builder itself
+def _publish() -> Any:
     """Return the builder, for tests that publish again."""
     return publish

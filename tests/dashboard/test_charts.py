@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import polars as pl
 import pytest
@@ -90,7 +91,7 @@ def test_labels_never_cover_one_another_nor_leave_the_scale(values: list[float])
     labels.append(LineEnd(text="two\nlines", value=values[0], colour="#000000"))
     placed = spread(labels, lowest=0, highest=27, height=270)
     a_line = LINE_PIXELS * 27 / 270
-    for below, above in zip(placed, placed[1:], strict=False):
+    for below, above in pairwise(placed):
         needed = a_line * (below.lines + above.lines) / 2
         assert above.value - below.value >= needed * 0.98
     assert placed[0].value >= 0

@@ -43,7 +43,7 @@ def test_nothing_but_the_snapshot_can_be_reached(practice: Places) -> None:
         "delete from published_trends",
     ):
         with pytest.raises((duckdb.Error, RuntimeError, AttributeError)):
-            reading._rows(path, query)  # noqa: SLF001 - the one gate to DuckDB
+            reading._rows(path, query)
 
 
 def test_unknown_and_foreign_cases_are_refused_alike(practice: Places) -> None:

@@ -35,7 +35,7 @@ def opened(
     for name, value in address.items():
         test.query_params[name] = value
     if screen:
-        test._page_hash = calc_hash(screen)  # noqa: SLF001 - callable pages have no public way in
+        test._page_hash = calc_hash(screen)
     test.run()
     assert not test.exception, [found.value for found in test.exception]
     return test
