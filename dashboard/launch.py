@@ -19,6 +19,8 @@ _FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, 
 OPTIONS: dict[str, dict[str, Option]] = {
     "server": {
         "address": "127.0.0.1",
+        # A web page elsewhere cannot reach the screens by renaming itself to 127.0.0.1.
+        "allowedHosts": ["127.0.0.1", "localhost"],
         "headless": True,
         "enableAgentApi": False,
         "maxUploadSize": 1,
@@ -42,6 +44,7 @@ OPTIONS: dict[str, dict[str, Option]] = {
         "borderColor": LINE,
         "redTextColor": RED,
         "orangeTextColor": AMBER,
+        "yellowTextColor": AMBER,
         "blueTextColor": BLUE,
         "grayTextColor": MUTED,
         "font": _FONT,
@@ -59,9 +62,8 @@ def streamlit_arguments(port: int) -> list[str]:
     flags = ["run", str(files("dashboard") / "app.py"), "--server.port", str(port)]
     for section, options in OPTIONS.items():
         for name, value in options.items():
-            flags += [f"--{section}.{name}", _as_flag(value)]
+            # Streamlit takes lists of hosts as repeated flags, lists of the theme as JSON.
+            repeated = value if isinstance(value, list) and section == "server" else [value]
+            for one in repeated:
+                flags += [f"--{section}.{name}", one if isinstance(one, str) else json.dumps(one)]
     return flags
-
-
-def _as_flag(value: Option) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

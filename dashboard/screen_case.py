@@ -25,6 +25,8 @@ from dashboard.visit import Visit
 from dashboard.words import code_words, days_ago, mark, moment, plain, small
 from data_contracts.rule import rule_text, status_rule
 
+NO_SOURCE = "no number of its own is used"
+
 
 def show(visit: Visit) -> None:
     """Draw the case that the address names, else say how to get to one."""
@@ -175,7 +177,7 @@ def _computed(visit: Visit, record: CaseRecord, standing: Standing | None) -> No
         used = {*record.course["measure_id"], *record.alliance["measure_id"]}
         for row in record.measures.filter(pl.col("measure_id").is_in(used)).to_dicts():
             remark = "" if row["is_verified"] else " (unverified)"
-            st.markdown(f"**{plain(row['name'])}**{remark}: {plain(row['sources'])}")
+            st.markdown(f"**{plain(row['name'])}**{remark}: {plain(row['sources'] or NO_SOURCE)}")
         with st.expander("The rule's numbers"):
             if visit.settings.rule:
                 changed = ", ".join(

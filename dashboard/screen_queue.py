@@ -103,13 +103,14 @@ def _rows(visit: Visit, rows: pl.DataFrame) -> None:
 
 def _row(visit: Visit, row: dict[str, Any]) -> None:
     with st.container(border=True):
-        status, reason, picture, way = st.columns([1.5, 6, 1.35, 1.2], vertical_alignment="center")
+        status, reason, way = st.columns([1.6, 6.2, 1.8], vertical_alignment="center")
     status.markdown(mark(row["kind"]).markdown)
     words = reason.container(gap=None)
     words.markdown(f"### {plain(row['sentence'])}", anchors=False)
     words.markdown("  \n".join(small(line) for line in (_facts(row), _remarks(row)) if line))
     scores = scores_in(row["sparkline"])
-    picture.image(
+    way = way.container(gap="xsmall")
+    way.image(
         sparkline(scores, row["scale_minimum"], row["scale_maximum"]),
         alt=sparkline_words(scores),
     )

@@ -71,7 +71,7 @@ def _figure(rows: pl.DataFrame, figure: Figure, preset: str) -> None:
         st.markdown(plain(sentence(figure, whole[0], preset)))
     else:
         st.markdown(f"Of {plain(figure.denominator)}, how many {plain(figure.counts)}:")
-    by_quarter, by_site = st.columns(2, gap="large")
+    by_quarter, by_site = st.columns(2, gap="medium")
     quarters = rows.filter((pl.col("site_id") == ALL) & ~pl.col("period").is_in(_NO_QUARTER))
     sites = rows.filter(pl.col("period").is_in([ALL, NOW]))
     with by_quarter:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Collection
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from pydantic import (
@@ -92,6 +93,14 @@ class FileMapping(_Part):
             for spelling, meant in given.items()
         }
 
+    @field_validator("path")
+    @classmethod
+    def _lies_below_the_source(cls, path: str) -> str:
+        if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
+            message = f"path {path!r} must lie below the source folder: give it relative to --source"
+            raise ValueError(message)
+        return path
+
     @model_validator(mode="after")
     def _names_what_the_contract_knows(self) -> FileMapping:
         known_tables = [table.name for table in INCOMING]
@@ -105,6 +114,9 @@ class FileMapping(_Part):
                 raise ValueError(message)
         if self.table == "scores":
             self._check_scores()
+        else:
+            table = next(table for table in INCOMING if table.name == self.table)
+            self._check_has([column.name for column in sent_columns(table) if not column.nullable])
         return self
 
     def measures_used(self) -> set[str]:
@@ -124,14 +136,16 @@ class FileMapping(_Part):
         return (*(name for name in names if name not in hidden), *_SCORES_EXTRA)
 
     def _check_scores(self) -> None:
-        needed = ["case_id", "time"] + ([] if self.values else ["measure", "value"])
+        self._check_has(["case_id", "time"] + ([] if self.values else ["measure", "value"]))
+        if not self.values and not self.measures:
+            message = "scores need [file.measures]: their spelling = our measure_id"
+            raise ValueError(message)
+
+    def _check_has(self, needed: list[str]) -> None:
         have = {*self.columns, *self.constants}
         missing = [name for name in needed if name not in have]
         if missing:
-            message = f"scores need columns for {', '.join(missing)}"
-            raise ValueError(message)
-        if not self.values and not self.measures:
-            message = "scores need [file.measures]: their spelling = our measure_id"
+            message = f"{self.table} need columns for {', '.join(missing)}"
             raise ValueError(message)
 
 
@@ -144,6 +158,23 @@ class Mapping(_Part):
     site: str = ""
     case_ids: Literal["keep", "crosswalk", "keyed"]
     file: tuple[FileMapping, ...] = Field(min_length=1)
+
+    def check_measures(self, known: Collection[str]) -> None:
+        """Refuse a measure that has no contract: every one of its rows would be set aside.
+
+        Raises
+        ------
+        ContractError
+            Names the measure and the nearest one known.
+        """
+        for place, file in enumerate(self.file, 1):
+            for measure_id in sorted(file.measures_used() - set(known)):
+                message = (
+                    f"the mapping's file.{place} names the measure {measure_id!r}, which has no "
+                    f"contract{nearest(measure_id, list(known))}: correct it, or put a contract "
+                    "into the home's folder measures"
+                )
+                raise ContractError(message)
 
     def fingerprint(self, file: FileMapping, contracts: str) -> str:
         """Return a hash of all that decides how this file is read (16 hex digits)."""

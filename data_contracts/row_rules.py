@@ -59,9 +59,18 @@ def row_rules(
     for column in sent_columns(table):
         if column.name in present and not (table.name == "scores" and column.name == "value"):
             rules += _column_rules(column, file)
+    if "withdrawn" in present:
+        rules.append(_true_or_false("withdrawn", file))
     if table.name == "scores":
         rules += _score_rules(file, measures)
     return tuple(rules)
+
+
+def _true_or_false(name: str, file: FileMapping) -> RowRule:
+    known = (*file.true_values, *file.false_values)
+    return RowRule(
+        rule_id="not_true_or_false", kind="one_of", column=name, about=name, values=known
+    )
 
 
 def _column_rules(column: Column, file: FileMapping) -> list[RowRule]:
@@ -70,12 +79,7 @@ def _column_rules(column: Column, file: FileMapping) -> list[RowRule]:
     if not column.nullable:
         rules.append(RowRule(rule_id="missing", kind="present", column=name, about=name))
     if column.type == "boolean":
-        known = (*file.true_values, *file.false_values)
-        rules.append(
-            RowRule(
-                rule_id="not_true_or_false", kind="one_of", column=name, about=name, values=known
-            )
-        )
+        rules.append(_true_or_false(name, file))
     elif column.type in ("bigint", "double"):
         whole = column.type == "bigint"
         rules.append(

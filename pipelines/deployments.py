@@ -155,11 +155,12 @@ def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> Non
     ContractError
         If `cron` is no schedule.
     """
+    from prefect import serve
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
     _check_cron(cron)
-    nightly.serve(
+    deployment = nightly.to_deployment(
         name=deployment_name(home),
         schedule=Cron(cron, timezone=time_zone_here()),
         parameters={
@@ -168,11 +169,12 @@ def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> Non
             "home": str(home.expanduser().resolve()),
             "trigger": "schedule",
         },
-        global_limit=_one_at_a_time(),
+        concurrency_limit=_one_at_a_time(),
         tags=["unstuck"],
         entrypoint_type=EntrypointType.MODULE_PATH,
-        print_starting_message=False,
     )
+    # Each night imports the flow by name in a process of its own: `nightly.serve` would pickle it.
+    serve(deployment, print_starting_message=False)
 
 
 def deployment_name(home: Path) -> str:

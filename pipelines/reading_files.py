@@ -7,6 +7,7 @@ aside with its number, and its neighbours go on.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from data_contracts.errors import SourceError
 from data_contracts.mapping import FileMapping
 
 LINE = "source_line"  # the column that carries the physical line (row in Parquet)
+_DAYS_PER_WEEK = 7
+_DAYS_PER_MONTH = 30.4375
+_WHOLE_WITHIN = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ def _parquet_rows(path: Path) -> TextRows:
     except (pl.exceptions.PolarsError, OSError, ValueError):
         message = "is no readable Parquet file (cut off?): export it again"
         raise ShapeError(message) from None
+    if _has_repeated_names(frame.columns):
+        raise ShapeError(_REPEATED_NAMES)
     nested = [name for name, kind in frame.schema.items() if kind.is_nested()]
     if nested:
         message = f"columns {', '.join(nested)} hold lists or structures; export plain columns"
@@ -69,6 +75,14 @@ def _parquet_rows(path: Path) -> TextRows:
     )
 
 
+_REPEATED_NAMES = "has a header with empty or repeated column names (upper and lower case alike)"
+
+
+def _has_repeated_names(header: list[str]) -> bool:
+    """Return whether names repeat for a database, which does not tell A from a."""
+    return len({name.casefold() for name in (*header, LINE)}) != len(header) + 1
+
+
 def _csv_rows(content: bytes, mapping: FileMapping) -> TextRows:
     lines, bad_lines = _decoded_lines(content, mapping.encoding)
     if not any(line.strip() for line in lines):
@@ -79,9 +93,8 @@ def _csv_rows(content: bytes, mapping: FileMapping) -> TextRows:
         message = f"has a header that cannot be read as {mapping.encoding} with quotes closed"
         raise ShapeError(message)
     header = [name.strip() for name in header]
-    if len(set(header)) != len(header) or "" in header:
-        message = "has a header with empty or repeated column names"
-        raise ShapeError(message)
+    if "" in header or _has_repeated_names(header):
+        raise ShapeError(_REPEATED_NAMES)
     numbered = pl.DataFrame(
         {LINE: pl.Series(range(1, len(lines) + 1), dtype=pl.Int64), "text": lines}
     ).slice(1)
@@ -101,8 +114,10 @@ def _csv_rows(content: bytes, mapping: FileMapping) -> TextRows:
 
 def _decoded_lines(content: bytes, encoding: str) -> tuple[list[str], set[int]]:
     """Return the physical lines as text, and the numbers of those the encoding cannot read."""
+    if encoding.lower().replace("_", "-") in ("utf-8", "utf8"):
+        content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        text = content.decode("utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding)
+        text = content.decode(encoding)
     except LookupError:
         message = f"is declared as {encoding!r}, which is no known encoding"
         raise ShapeError(message) from None
@@ -115,9 +130,12 @@ def _decoded_lines(content: bytes, encoding: str) -> tuple[list[str], set[int]]:
 
 
 def _decoded_one_by_one(content: bytes, encoding: str) -> tuple[list[str], set[int]]:
+    if "\n".encode(encoding) != b"\n":  # lines cannot be told apart before decoding
+        message = f"cannot be read as {encoding}"
+        raise ShapeError(message)
     lines: list[str] = []
     bad: set[int] = set()
-    pieces = content.replace(b"\r\n", b"\n").split(b"\n")
+    pieces = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     if pieces[-1] == b"":
         pieces.pop()
     for number, piece in enumerate(pieces, 1):
@@ -125,6 +143,8 @@ def _decoded_one_by_one(content: bytes, encoding: str) -> tuple[list[str], set[i
             lines.append(piece.decode(encoding))
         except UnicodeDecodeError:
             lines.append("")
+            bad.add(number)
+        if b"\0" in piece:
             bad.add(number)
     return lines, bad
 
@@ -161,3 +181,22 @@ def _split(
         LINE, *(pl.col("fields").list.get(place).alias(name) for place, name in enumerate(header))
     )
     return rows, rejects
+
+
+def spelled_number(name: str, decimal: str) -> pl.Expr:
+    """Return the number a text column spells with this decimal sign; null where it spells none."""
+    text = pl.col(name)
+    if decimal == ",":
+        text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(",", "."))
+    spelled = text.str.contains(r"^[+-]?\d{1,9}(?:\.\d+)?$")
+    return pl.when(spelled).then(text).cast(pl.Float64, strict=False)
+
+
+def in_days(time: pl.Expr, unit: str) -> pl.Expr:
+    """Return a count of days, weeks or months as days, whole where it is nearly so."""
+    if unit == "week":
+        time = time * _DAYS_PER_WEEK
+    elif unit == "month":
+        time = (time * _DAYS_PER_MONTH).round()
+    near = (time - time.round()).abs() <= _WHOLE_WITHIN
+    return pl.when(near).then(time.round()).otherwise(time)

@@ -128,11 +128,24 @@ def _missing_columns(file: FileMapping, text: TextRows) -> tuple[str, str, str] 
     missing = sorted(set(wanted) - set(text.header))
     if not missing:
         return None
-    reason = (
-        f"expected the columns {', '.join(sorted(set(wanted)))}; "
-        f"missing: {', '.join(missing)}; the file has: {', '.join(text.header)}"
-    )
+    reason = f"expected the columns {', '.join(sorted(set(wanted)))}; "
+    if len(missing) < len(set(wanted)):
+        reason += f"missing: {', '.join(missing)}; the file has: {', '.join(text.header)}"
+    else:  # perhaps no header but a row of data: then its fields are values, and stay out of here
+        reason += (
+            f"none of them is in the first line ({len(text.header)} fields): is the header line "
+            f"missing or renamed{_other_delimiter(file, text, set(wanted))}?"
+        )
     return reason, "missing_column", missing[0]
+
+
+def _other_delimiter(file: FileMapping, text: TextRows, wanted: set[str]) -> str:
+    """Return a hint where the first line holds what is wanted, cut another way."""
+    line = file.delimiter.join(text.header)
+    for delimiter in ",;\t|":
+        if wanted <= {name.strip(' "') for name in line.split(delimiter)}:
+            return f", or is the delimiter {delimiter!r}"
+    return ""
 
 
 def _warn_of_unknown_columns(night: Night, file: FileMapping, text: TextRows, path: Path) -> None:

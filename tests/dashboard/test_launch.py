@@ -7,6 +7,7 @@ import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,8 @@ def test_every_option_is_a_flag() -> None:
     assert flags["--server.enableAgentApi"] == "false"
     assert flags["--server.maxUploadSize"] == "1"
     assert len(flags) == 1 + sum(len(options) for options in OPTIONS.values())
+    hosts = [b for a, b in pairwise(arguments) if a == "--server.allowedHosts"]
+    assert hosts == ["127.0.0.1", "localhost"]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

@@ -8,7 +8,7 @@ from dashboard.words import BACKGROUND, TEXT_COLOURS, counted, mark, plain, sinc
 from data_contracts.tables_judged import FLAG_KINDS, STATUSES_IN_ORDER
 
 LEAST_CONTRAST = 4.5  # WCAG 2.2, 1.4.3, level AA, text below 24 px
-CARD = "#f5f7f9"
+CARD, BANNER, NOTE = "#f5f7f9", "#fffae5", "#edf5ff"  # the theme's grounds
 
 
 def luminance(colour: str) -> float:
@@ -29,7 +29,7 @@ def test_contrast_is_computed_as_wcag_says() -> None:
 
 
 @pytest.mark.parametrize("name", TEXT_COLOURS)
-@pytest.mark.parametrize("background", [BACKGROUND, CARD])
+@pytest.mark.parametrize("background", [BACKGROUND, CARD, BANNER, NOTE])
 def test_every_text_colour_can_be_read(name: str, background: str) -> None:
     assert contrast(TEXT_COLOURS[name], background) >= LEAST_CONTRAST
 
