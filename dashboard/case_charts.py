@@ -48,14 +48,10 @@ def joined(
 
 
 def scale_of(record: CaseRecord, measure_id: str, points: pl.DataFrame) -> Scale:
-    """Return a measure's range and lines; clear change is counted from the baseline."""
+    """Return a measure's range and lines."""
     found = _measure(record, measure_id)
-    baselines = points["baseline"].drop_nulls()
-    change = found["reliable_change"]
-    clear_change = None
-    if len(baselines) and change is not None:
-        better = -change if found["higher_is"] == "worse" else change
-        clear_change = baselines[-1] + better
+    clear_changes = points["clear_change_at"].drop_nulls()
+    clear_change = clear_changes[-1] if len(clear_changes) else None
     return Scale(
         name=found["name"],
         lowest=found["minimum"],

@@ -22,7 +22,7 @@ from dashboard.case_words import (
 )
 from dashboard.reading import CaseRecord
 from dashboard.visit import Visit
-from dashboard.words import code_words, days_ago, mark, moment, plain, small
+from dashboard.words import code_words, mark, moment, plain, small
 from data_contracts.rule import rule_text, status_rule
 
 NO_SOURCE = "no number of its own is used"
@@ -32,14 +32,14 @@ def show(visit: Visit) -> None:
     """Draw the case that the address names, else say how to get to one."""
     visit.title("Case")
     visit.scope.require_cases()
-    case_id = st.query_params.get("case", "") or st.session_state.get("last_case", "")
+    case_id = st.query_params.get("case", "") or visit.memory.get("last_case", "")
     _ways(visit, case_id)
     if not case_id:
         st.info("No case is chosen. Open one from the supervision queue, or type its id above.")
         return
     with st.spinner("Reading the case ..."):
         record = reading.case_record(visit.snapshot, visit.scope, case_id)
-    st.session_state["last_case"] = case_id
+    visit.memory["last_case"] = case_id
     standing = standing_of(record)
     _header(visit, record, standing)
     words, pictures = st.columns([1, 1.75], gap="medium")
@@ -56,7 +56,7 @@ def show(visit: Visit) -> None:
 
 
 def _ways(visit: Visit, case_id: str) -> None:
-    order = st.session_state.get("queue_order") or list(
+    order = visit.memory.get("queue_order") or list(
         reading.queue(visit.snapshot, visit.scope)["case_id"]
     )
     place = order.index(case_id) if case_id in order else None
@@ -106,7 +106,7 @@ def _header(visit: Visit, record: CaseRecord, standing: Standing | None) -> None
         case["problem_code"],
         seen is not None
         and (f"{seen} of {planned} planned sessions" if planned else f"{seen} sessions"),
-        days_ago(case["days_since_contact"]),
+        visit.last_contact(case["days_since_contact"]),
         standing and f"rule {standing.rule_version}",
         f"published {moment(visit.snapshot.published_at)}",
     ]

@@ -14,19 +14,6 @@ from dashboard.words import counted, moment, plain, small
 
 FILES_SHOWN = 30
 RUNS_SHOWN = 10
-# The published table has no order of its own; a step not named here comes last.
-STEPS_IN_ORDER = (
-    "stage",
-    "de-identify",
-    "validate",
-    "accept",
-    "course",
-    "expect",
-    "judge",
-    "explain",
-    "summarise",
-    "publish",
-)
 WHOLE_PRACTICE = "whole practice"
 
 
@@ -57,8 +44,8 @@ def _files(files: pl.DataFrame) -> None:
     refused = files.filter(pl.col("state") == "refused")
     st.markdown(
         f"{counted(len(files), 'file')} came in, {len(refused)} refused as a whole. Rows that "
-        "landed are accepted, duplicate, superseded, set aside or withdrawn: nothing else happens "
-        "to a row, and every run checks the sum."
+        "landed are in force, set aside, duplicate, superseded or withdrawn: nothing else happens "
+        "to a row, and every run checks the sum. A later file may supersede or withdraw a row."
     )
     for path, reason in refused.select("path", "reason").rows():
         st.markdown(f"- **{plain(path)}** was refused: {plain(reason or 'no reason was left')}")
@@ -68,10 +55,13 @@ def _files(files: pl.DataFrame) -> None:
     st.table(
         latest.select(
             pl.col("path").alias("File"),
-            pl.col("table_name").alias("Table"),
             pl.col("landed").alias("Landed"),
-            pl.col("duplicate").alias("Duplicate"),
+            pl.col("accepted").alias("In force"),
             pl.col("quarantined").alias("Set aside"),
+            pl.col("duplicate").alias("Duplicate"),
+            pl.col("superseded").alias("Superseded"),
+            pl.col("withdrawn").alias("Withdrawn"),
+            pl.col("table_name").alias("Table"),
             pl.col("state").alias("State"),
         ),
         border="horizontal",
@@ -131,22 +121,16 @@ def _runs(runs: pl.DataFrame, counts: pl.DataFrame, run_id: str) -> None:
         border="horizontal",
         hide_index=True,
     )
-    steps = counts.filter(pl.col("run_id") == run_id).sort(
-        pl.col("step").replace_strict(
-            {step: place for place, step in enumerate(STEPS_IN_ORDER)},
-            default=len(STEPS_IN_ORDER),
-            return_dtype=pl.Int64,
-        )
-    )
+    steps = counts.filter(pl.col("run_id") == run_id).sort("position")
     st.markdown(f"**Steps of the run on the screen** ({plain(run_id)})")
     st.table(
         steps.select(
             pl.col("step").alias("Step"),
             pl.col("rows_in").alias("In"),
             pl.col("rows_out").alias("Out"),
+            pl.col("quarantined").alias("Set aside"),
             pl.col("duplicate").alias("Duplicate"),
             pl.col("superseded").alias("Superseded"),
-            pl.col("quarantined").alias("Set aside"),
             pl.col("withdrawn").alias("Withdrawn"),
         ),
         border="horizontal",

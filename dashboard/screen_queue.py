@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import reading
 from dashboard.sparkline import scores_in, sparkline, sparkline_words
 from dashboard.visit import Visit
-from dashboard.words import code_words, counted, days_ago, mark, moment, plain, since, small
+from dashboard.words import code_words, counted, mark, moment, plain, since, small
 
 MINUTES_A_CASE = 12  # chosen: an hour for five cases; supervision as usual has about 2.5 a case
 MINUTES = (30, 60, 90)
@@ -26,7 +26,7 @@ def show(visit: Visit) -> None:
     st.markdown(small(_headline(visit, rows, standing)))
     minutes, kept = _controls(rows)
     flagged, watched = kept.filter("is_flagged"), kept.filter(~pl.col("is_flagged"))
-    st.session_state["queue_order"] = [*flagged["case_id"], *watched["case_id"]]
+    visit.memory["queue_order"] = [*flagged["case_id"], *watched["case_id"]]
     room = minutes // MINUTES_A_CASE
     with st.container(gap="xsmall"):
         _rows(visit, flagged.head(room))
@@ -44,11 +44,12 @@ def show(visit: Visit) -> None:
 
 def _headline(visit: Visit, rows: pl.DataFrame, standing: pl.DataFrame) -> str:
     unjudged = standing.filter(pl.col("status") == "cannot_judge")["case_count"].sum()
-    therapists = counted(len(visit.scope.therapist_ids), "therapist")
+    therapists = len(visit.scope.therapist_ids)
+    whose = f"of your {counted(therapists, 'therapist')}" if therapists else "without a therapist"
     return " · ".join(
         [
             f"State of {moment(visit.snapshot.published_at)}",
-            f"{counted(int(standing['case_count'].sum()), 'open case')} of your {therapists}",
+            f"{counted(int(standing['case_count'].sum()), 'open case')} {whose}",
             f"{rows['is_flagged'].sum()} to talk about",
             f"{unjudged} cannot be judged now",
         ]
@@ -107,7 +108,7 @@ def _row(visit: Visit, row: dict[str, Any]) -> None:
     status.markdown(mark(row["kind"]).markdown)
     words = reason.container(gap=None)
     words.markdown(f"### {plain(row['sentence'])}", anchors=False)
-    words.markdown("  \n".join(small(line) for line in (_facts(row), _remarks(row)) if line))
+    words.markdown("  \n".join(small(line) for line in (_facts(visit, row), _remarks(row)) if line))
     scores = scores_in(row["sparkline"])
     way = way.container(gap="xsmall")
     way.image(
@@ -131,11 +132,11 @@ def _remarks(row: dict[str, Any]) -> str:
     return plain(" · ".join(remark for remark in remarks if remark))
 
 
-def _facts(row: dict[str, Any]) -> str:
+def _facts(visit: Visit, row: dict[str, Any]) -> str:
     seen = row["sessions_attended"]
     facts = [
         "sessions not sent" if seen is None else counted(seen, "session"),
-        days_ago(row["days_since_contact"]),
+        visit.last_contact(row["days_since_contact"]),
         row["therapist_id"] or "no therapist",
         since(row["since_session"], row["since_day"]),
     ]

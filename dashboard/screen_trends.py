@@ -50,7 +50,10 @@ def show(visit: Visit) -> None:
         )
         return
     _mix(trends, preset)
-    for figure in outcome_figures(trends):
+    figures = outcome_figures(trends)
+    if not figures:
+        st.info("No outcome is published yet: outcomes are counted when care has ended.")
+    for figure in figures:
         _figure(trends.filter(pl.col("figure") == figure.name), figure, preset)
 
 

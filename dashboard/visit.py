@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import streamlit as st
+
 from dashboard.reading import Snapshot
 from dashboard.scope import Scope
 from dashboard.viewer import address_of
+from dashboard.words import days_ago
 from data_contracts.settings import Settings
 
 
@@ -30,6 +33,17 @@ class Visit:
     def case_address(self, case_id: str) -> dict[str, str]:
         """Return the query of a link to one case; it holds the pseudonym and the role only."""
         return {"case": case_id, **address_of(self.scope)}
+
+    def last_contact(self, days: int | None) -> str:
+        """Return how long ago the last contact was; without a calendar nobody knows."""
+        return days_ago(days if self.snapshot.as_of is not None else None)
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """What this session remembers; another role or another night starts with nothing."""
+        key = f"memory {self.snapshot.run_id} {self.scope}"
+        found: dict[str, Any] = st.session_state.setdefault(key, {})
+        return found
 
     @property
     def address(self) -> dict[str, str]:

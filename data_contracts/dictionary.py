@@ -29,7 +29,7 @@ _LAYERS = {
     Layer.LEDGER: "What came in and what became of it. In `warehouse.duckdb`.",
     Layer.JUDGED: "What the night makes anew for the cases it touches. In `warehouse.duckdb`.",
     Layer.KEPT: "What is never made anew. In `warehouse.duckdb`.",
-    Layer.CASES: "What a supervisor's screens read. In `<run>.cases.duckdb`; managers never open it.",
+    Layer.CASES: "What a supervisor's screens read. In `<run>.cases.duckdb`; never for managers.",
     Layer.AGGREGATES: "What everybody's screens may read. In `<run>.aggregates.duckdb`.",
     Layer.STORE: "What the screens write. In a store of their own.",
 }
@@ -140,8 +140,14 @@ def _measure(measure: Measure) -> tuple[str, ...]:
         _number(measure.reliable_change_points) if measure.role == "outcome" else "",
         _number(line),
         "; ".join(_sources(measure)),
-        "yes" if measure.is_verified else f"no: {', '.join(measure.unverified_numbers)}",
+        _verified(measure),
     )
+
+
+def _verified(measure: Measure) -> str:
+    if not any(_sources(measure)):
+        return "nothing is judged by it"
+    return "yes" if measure.is_verified else f"no: {', '.join(measure.unverified_numbers)}"
 
 
 def _sources(measure: Measure) -> Iterator[str]:

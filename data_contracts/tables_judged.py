@@ -112,7 +112,7 @@ RUNS = Table(
         technical(
             "state", "text", "how it ended", values=("running", "published", "unchanged", "failed")
         ),
-        technical("contract_version", "text", "hash of tables and measures"),
+        technical("contract_version", "text", "hash of tables, measures and settings of care"),
         technical("rule_version", "text", "version of the status rule"),
         technical("package_versions", "text", "packages that computed it, JSON"),
         technical("seed", "bigint", "seed of everything random in it"),
@@ -129,6 +129,7 @@ RUN_COUNTS = Table(
     columns=(
         RUN_ID,
         technical("step", "text", "name of the step"),
+        technical("position", "bigint", "its place in the night, from 1"),
         technical("rows_in", "bigint", "rows it read", unit="count"),
         technical("rows_out", "bigint", "rows it wrote", unit="count"),
         technical("duplicate", "bigint", "rows that said nothing new", unit="count"),
@@ -231,6 +232,7 @@ COURSE_POINTS = Table(
         _points("level_gain", "mean gain of the last two scores where they lie close enough"),
         _points("level", "baseline moved by the level gain: what the rule looks at"),
         clinical("is_pair", "boolean", "whether level_gain rests on two scores"),
+        _points("clear_change_at", "the score at which the gain is a clear change"),
         _points("expected", "expected score from the baseline alone"),
         _points("band_80_low", "8 in 10 similar cases lie above this"),
         _points("band_80_high", "8 in 10 similar cases lie below this"),
@@ -365,6 +367,8 @@ SHOWN = Table(
         STATUS,
         CODE,
         clinical("kinds", "text", "kinds of open flags, comma-separated; may be empty"),
+        clinical("decided_by", "text", "the measure whose status the case took"),
+        clinical("is_verified", "boolean", "whether every number behind it was read in its source"),
         clinical("occasion", "bigint", "the last scored occasion", unit="count"),
         clinical("since_occasion", "bigint", "first occasion of this unbroken status"),
         clinical("since_day", "bigint", "its day within the case", nullable=True),

@@ -83,7 +83,7 @@ PUBLISHED_QUEUE = Table(
         clinical("code", "text", "code of the status"),
         clinical("sentence", "text", "why, in one sentence"),
         clinical("also", "text", "what the other measures say, in words; may be empty"),
-        clinical("sparkline", "text", "scores of the leading measure in order, JSON list"),
+        clinical("sparkline", "text", "outcome scores of the measure that decides, JSON list"),
         clinical("scale_minimum", "double", "lowest possible score"),
         clinical("scale_maximum", "double", "highest possible score"),
         clinical("since_occasion", "bigint", "occasion on which it was flagged", nullable=True),
@@ -159,6 +159,19 @@ PUBLISHED_QUARANTINE = Table(
 
 _CASE_TABLES = (COURSE_POINTS, STATUSES, CURRENT_STATUSES, REASONS, ALLIANCE_POINTS, FLAGS, SHOWN)
 
+PUBLISHED_FILES = replace(
+    FILES,
+    name="published_files",
+    layer=Layer.AGGREGATES,
+    note="landed = accepted + duplicate + superseded + quarantined + withdrawn",
+    columns=(
+        *FILES.columns,
+        technical("accepted", "bigint", "rows in force now", unit="count"),
+        technical("superseded", "bigint", "rows a later file replaced", unit="count"),
+        technical("withdrawn", "bigint", "rows the practice took back", unit="count"),
+    ),
+)
+
 PUBLISHED_FOR_CASES: tuple[Table, ...] = (
     PUBLISHED_CASES,
     PUBLISHED_QUEUE,
@@ -175,5 +188,5 @@ PUBLISHED_FOR_ALL: tuple[Table, ...] = (
     replace(PUBLISHED_MEASURES, layer=Layer.AGGREGATES),
     replace(RUNS, name="published_runs", layer=Layer.AGGREGATES),
     replace(RUN_COUNTS, name="published_run_counts", layer=Layer.AGGREGATES),
-    replace(FILES, name="published_files", layer=Layer.AGGREGATES),
+    PUBLISHED_FILES,
 )

@@ -115,22 +115,26 @@ def _with_words(
     ).fill_null(value=False)
     rows = rows.with_columns(t=t, is_sparse=sparse)
     rows = rows.with_columns(
-        asked=pl.Series(
-            pace(
-                rows["t"].cast(pl.Float64).to_numpy(),
-                is_sparse=rows["is_sparse"].to_numpy(),
-                reliable_change=rows["rc"].fill_null(float("nan")).to_numpy(),
-                rule=thresholds,
-            ),
-            nan_to_null=True,
-        ),
+        asked=_asked(rows, thresholds),
+        asked_next=_asked(rows.with_columns(t=pl.col("t") + 1), thresholds),
         best=pl.col("level_gain").cum_max().shift(1).over("case_id", "measure_id"),
     )
-    need = pl.min_horizontal("rc", pl.col("asked") + thresholds.stuck_hold_share * pl.col("rc"))
-    leave_at = pl.col("baseline") - pl.col("h") * need
+    hold_beyond = thresholds.stuck_hold_share * pl.col("rc")
+    hold = pl.min_horizontal("rc", pl.col("asked") + hold_beyond)
+    # the pace rises: what ends the flag is asked of the next session
+    leave_at = pl.col("baseline") - pl.col("h") * pl.min_horizontal(
+        "rc", pl.col("asked_next") + hold_beyond
+    )
+    is_held = (
+        (pl.col("status") == "stuck")
+        & (pl.col("code") != "gain_lost")
+        & (pl.col("level_gain") >= pl.col("asked"))
+    ).fill_null(value=False)
     higher_is_worse = pl.col("h") > 0
     return rows.with_columns(
-        key=pl.col("status") + "." + pl.col("code"),
+        key=pl.when(is_held)
+        .then(pl.lit("stuck.held"))
+        .otherwise(pl.col("status") + "." + pl.col("code")),
         when=_when(pl.col("session"), pl.col("day"), pl.col("occasion")),
         sessions=t.cast(pl.String),
         recent=pl.when("is_pair")
@@ -148,6 +152,7 @@ def _with_words(
         half_change=number_text(pl.col("rc") * thresholds.easing_share),
         quarter=number_text(pl.col("rc") * thresholds.no_gain_share),
         pace=number_text(pl.col("asked")),
+        hold=number_text(hold),
         cutoff=number_text(pl.col("c")),
         leave_at=number_text(leave_at),
         cut_comes_first=(pl.col("h") * leave_at < pl.col("h") * pl.col("c")).fill_null(value=False),
@@ -158,6 +163,19 @@ def _with_words(
         paused_days=pl.lit(str(thresholds.paused_days)),
         planned_sessions=pl.col("planned_sessions").cast(pl.String),
     ).with_columns(when_lower=pl.col("when").str.to_lowercase())
+
+
+def _asked(rows: pl.DataFrame, thresholds: RuleThresholds) -> pl.Series:
+    """Return the gain to be seen at session `t`, in points; null without a reliable change."""
+    return pl.Series(
+        pace(
+            rows["t"].cast(pl.Float64).to_numpy(),
+            is_sparse=rows["is_sparse"].to_numpy(),
+            reliable_change=rows["rc"].fill_null(float("nan")).to_numpy(),
+            rule=thresholds,
+        ),
+        nan_to_null=True,
+    )
 
 
 def _signed(column: pl.Expr) -> pl.Expr:

@@ -118,7 +118,7 @@ def flags_as_of(places: Places, moment: date | int, *, everything: bool = False)
                 case_id=row["case_id"],
                 therapist_id=therapists.get(row["case_id"]),
                 kind=kind,
-                measure=None,
+                measure=row["decided_by"] if kind in (None, *_STATUS_KINDS) else None,
                 status=row["status"],
                 code=row["code"],
                 tags=[],
@@ -132,7 +132,7 @@ def flags_as_of(places: Places, moment: date | int, *, everything: bool = False)
                 as_of=told,
                 run_id=row["run_id"],
                 rule_version=json.loads(row["versions"])["rule"],
-                verified=True,
+                verified=row["is_verified"],
             )
             for kind in kinds
         ]

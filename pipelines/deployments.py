@@ -7,14 +7,14 @@ text of an unforeseen error leaves a step: a database's message may hold a clien
 
 from __future__ import annotations
 
+import fcntl
 import os
 import traceback
-from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import available_timezones
 
 from prefect import flow, get_run_logger, task
@@ -32,7 +32,8 @@ from pipelines.prefect_settings import (
 )
 
 if TYPE_CHECKING:
-    from prefect.client.schemas.objects import ConcurrencyLimitConfig
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, State
+    from prefect.deployments.runner import RunnerDeployment
 
 __all__ = [
     "artifact_key",
@@ -43,8 +44,6 @@ __all__ = [
     "run_now",
     "serve_schedule",
 ]
-
-Returned = TypeVar("Returned")
 
 # A network share that is not there yet at night: seconds to wait before looking again.
 _SHARE_DELAYS = (10, 60)
@@ -75,8 +74,8 @@ def nightly(
     home: str,
     trigger: Trigger = "schedule",
     as_of: int | None = None,
-    refit: bool = False,  # noqa: FBT001, FBT002 - Prefect passes parameters by name
-    rebuild: bool = False,  # noqa: FBT001, FBT002 - as above
+    refit: bool = False,
+    rebuild: bool = False,
 ) -> NightReport:
     """Take a practice's files to one published state, or leave the last one."""
     counts: dict[str, Counts] = {}
@@ -93,9 +92,9 @@ def nightly(
             rebuild=rebuild,
             watch=_watch_as_tasks(counts, trigger, _beside.get()),
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - raised again, without what may be data
         _note_counts(places, counts, "failed")
-        _tell_without_data(error, "the night")
+        raise _without_data(error, "the night") from None
     _note_counts(places, report.counts, report.outcome)
     return report
 
@@ -160,6 +159,7 @@ def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> Non
     from prefect.types.entrypoint import EntrypointType
 
     _check_cron(cron)
+    _close_lost_runs(Places.at(home))
     deployment = nightly.to_deployment(
         name=deployment_name(home),
         schedule=Cron(cron, timezone=time_zone_here()),
@@ -174,7 +174,7 @@ def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> Non
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     # Each night imports the flow by name in a process of its own: `nightly.serve` would pickle it.
-    serve(deployment, print_starting_message=False)
+    serve(cast("RunnerDeployment", deployment), print_starting_message=False)
 
 
 def deployment_name(home: Path) -> str:
@@ -206,8 +206,8 @@ def _watch_as_tasks(counts: dict[str, Counts], trigger: Trigger, beside: Watch |
         def taken() -> Counts:
             try:
                 return beside(name, step, night) if beside else step(night)
-            except Exception as error:
-                _tell_without_data(error, f"step '{name}'")
+            except Exception as error:  # noqa: BLE001 - as in `nightly`
+                raise _without_data(error, f"step '{name}'") from None
 
         waits = trigger == "schedule" and name == STEPS[0][0]
         run_step = task(
@@ -226,27 +226,29 @@ def _watch_as_tasks(counts: dict[str, Counts], trigger: Trigger, beside: Watch |
     return watch
 
 
-def _may_come_yet(_task: Any, _run: Any, state: Any) -> bool:
+def _may_come_yet(_task: object, _run: object, state: State[Any]) -> bool:
     """Return whether the folder may only be late; a wrong mapping stays wrong."""
     return isinstance(state.result(raise_on_failure=False), SourceError)
 
 
-def _tell_without_data(error: Exception, what: str) -> NoReturn:
-    """Raise our own error as it is, any other without its text, and both without a chain."""
+def _without_data(error: Exception, what: str) -> UnstuckError:
+    """Return our own error as it is, of any other only where it arose."""
     if isinstance(error, UnstuckError):
-        raise error from None
+        return error
     ours = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if Path(frame.filename).parent.name in ("pipelines", "models", "data_contracts")
+        and Path(frame.filename).name != "night.py"  # where every step's SQL passes through
     ]
     place = f"{Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else "unknown place"
     message = (
         f"{what} stopped by an unforeseen {type(error).__name__} ({place}). The last snapshot "
-        "stays. What the error says is withheld, because it may hold data of clients: run 'unstuck "
-        "run' with UNSTUCK_DEBUG=1 at the terminal to see it, and please report it"
+        "stays. What the error says is withheld, because it may hold data of clients: to see "
+        "it, run 'unstuck run' at the terminal with UNSTUCK_DEBUG=1 and without PREFECT_API_URL. "
+        "Please report it"
     )
-    raise UnforeseenError(message) from None
+    return UnforeseenError(message)
 
 
 def _note_counts(places: Places, counts: dict[str, Counts], outcome: str) -> None:
@@ -286,6 +288,38 @@ def _one_at_a_time() -> ConcurrencyLimitConfig:
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 
     return ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+
+
+def _close_lost_runs(places: Places) -> None:
+    """Tell Prefect of nights that ended without a word: killed, or the machine went down.
+
+    Else they would count as running for ever. The lock says that none of this home runs now.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
+    from prefect.states import Crashed
+
+    name = deployment_name(places.home)
+    unfinished = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
+    if _is_held(places):
+        return
+    with get_client(sync_client=True) as client:
+        for lost in client.read_flow_runs(
+            flow_run_filter=FlowRunFilter.model_validate(unfinished),
+            deployment_filter=DeploymentFilter.model_validate({"name": {"any_": [name]}}),
+        ):
+            ended: State[Any] = Crashed(message="ended without a word; the last snapshot stays")
+            client.set_flow_run_state(lost.id, ended, force=True)
+
+
+def _is_held(places: Places) -> bool:
+    places.home.mkdir(parents=True, exist_ok=True)
+    with places.lock.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _need_server() -> None:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +25,10 @@ import duckdb
 
 from data_contracts.errors import EverythingRefusedError, NightRunningError, UnstuckError
 from data_contracts.mapping import read_mapping
-from data_contracts.measures import measures_fingerprint, measures_for
+from data_contracts.measures import Measure, measures_fingerprint, measures_for
 from data_contracts.places import LastRun, Places
 from data_contracts.rule import status_rule
-from data_contracts.settings import settings_of
+from data_contracts.settings import Settings, settings_of
 from data_contracts.tables import tables_fingerprint
 from pipelines.night import Counts, Night, Trigger, create_tables
 from pipelines.step_1_stage import stage
@@ -107,6 +107,7 @@ def run_night(
         For everything else a person can act on; the last snapshot stays.
     """
     places = Places.at(home)
+    started_at = started_at.astimezone(UTC)
     began = perf_counter()
     run_id = _run_id(started_at, places)
     with _only_night(places, started_at):
@@ -196,6 +197,8 @@ def _open_night(
 ) -> Iterator[Night]:
     settings = settings_of(places)
     measures = measures_for(places.measures if places.measures.exists() else None)
+    practice = read_mapping(mapping)
+    practice.check_measures(measures)
     with tempfile.TemporaryDirectory(prefix="unstuck-night-") as spill:
         connection = duckdb.connect(
             str(places.warehouse),
@@ -204,10 +207,11 @@ def _open_night(
         try:
             connection.execute("attach ':memory:' as staging")
             create_tables(connection)
+            _check_clock(connection, run_id)
             yield Night(
                 places=places,
                 settings=settings,
-                mapping=read_mapping(mapping),
+                mapping=practice,
                 source=source.expanduser().resolve(),
                 measures=measures,
                 rule=status_rule(settings.rule),
@@ -215,13 +219,31 @@ def _open_night(
                 run_id=run_id,
                 started_at=started_at,
                 trigger=trigger,
-                contract_version=f"{tables_fingerprint()}.{measures_fingerprint(measures)}",
+                contract_version=_contract_version(measures, settings),
                 as_of=as_of,
                 refit=refit,
                 rebuild=rebuild,
             )
         finally:
             connection.close()
+
+
+def _check_clock(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Runs are put in order by their ids: a clock set back would bring old answers up again."""
+    last = connection.execute("select max(run_id) from runs").fetchone()
+    if last and last[0] and last[0] >= run_id:
+        message = (
+            f"this night ({run_id}) does not start after the last one ({last[0]}): check the "
+            "clock of this machine. Nothing was changed"
+        )
+        raise UnstuckError(message)
+
+
+def _contract_version(measures: dict[str, Measure], settings: Settings) -> str:
+    """Return a hash of tables, measures and the settings that change what is said of a case."""
+    decisive = (settings.care, settings.publishing.suppression, settings.curves)
+    chosen = sha256(repr(decisive).encode()).hexdigest()[:8]
+    return f"{tables_fingerprint()}.{measures_fingerprint(measures)}.{chosen}"
 
 
 def _steps(
@@ -247,6 +269,7 @@ def _steps(
         for name, step in STEPS[_BEFORE_ACCEPT:-1]:
             take(name, step)
             if name == "accept":
+                _check_something_new_was_taken(night)
                 _set_as_of(night)
                 _touch_all_if_versions_changed(night)
         refused = tuple(
@@ -284,6 +307,19 @@ def _nothing_new(night: Night) -> bool:
         and rule_version == night.rule.version
         and (night.as_of is None or night.as_of == as_of)
     )
+
+
+def _check_something_new_was_taken(night: Night) -> None:
+    """New files of which nothing at all can be used: somebody must look before more is shown."""
+    taken = night.number(
+        "select sum(landed - quarantined) from files where run_id = $run_id", run_id=night.run_id
+    )
+    bad = night.number(
+        "select count(*) from quarantine where run_id = $run_id and severity != 'warning'",
+        run_id=night.run_id,
+    )
+    if bad and not taken:
+        raise EverythingRefusedError(_nothing_left(night))
 
 
 def _open_ledger(night: Night) -> None:
@@ -326,14 +362,16 @@ def _touch_all_if_versions_changed(night: Night) -> None:
 
 
 def _count_steps(night: Night, counts: dict[str, Counts], seconds: dict[str, float]) -> None:
-    for name, done in counts.items():
+    for position, (name, done) in enumerate(counts.items(), 1):
         night.run(
             "insert into run_counts by name select $run_id as run_id, $step as step, "
+            "$position as position, "
             "$rows_in as rows_in, $rows_out as rows_out, $duplicate as duplicate, "
             "$superseded as superseded, $quarantined as quarantined, $withdrawn as withdrawn, "
             "$seconds as seconds",
             run_id=night.run_id,
             step=name,
+            position=position,
             rows_in=done.rows_in,
             rows_out=done.rows_out,
             duplicate=done.duplicate,

@@ -34,7 +34,7 @@ def crosswalk_path(places: Places, settings: Settings) -> Path:
     """
     if not settings.crosswalk:
         return places.home.with_name(f"{places.home.name}-crosswalk.sqlite3")
-    path = Path(settings.crosswalk).expanduser().resolve()
+    path = (places.home / Path(settings.crosswalk).expanduser()).resolve()
     if path.is_relative_to(places.home):
         message = (
             f"crosswalk = {path} lies inside the home {places.home}: "
@@ -74,7 +74,7 @@ def _new_id(taken: set[str]) -> str:
             return drawn
 
 
-def keyed_ids(settings: Settings, source_ids: list[str]) -> dict[str, str]:
+def keyed_ids(places: Places, settings: Settings, source_ids: list[str]) -> dict[str, str]:
     """Return a keyed hash of each source id.
 
     Raises
@@ -85,7 +85,7 @@ def keyed_ids(settings: Settings, source_ids: list[str]) -> dict[str, str]:
     if not settings.case_key_file:
         message = 'case_ids = "keyed" needs case_key_file in unstuck.toml: a file with the key'
         raise ContractError(message)
-    path = Path(settings.case_key_file).expanduser()
+    path = places.home / Path(settings.case_key_file).expanduser()
     if not path.is_file():
         message = f"case_key_file {path} does not exist"
         raise ContractError(message)

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 from types import FrameType
 from typing import IO
 
@@ -33,8 +33,8 @@ Say = Callable[[str], None]
 HOST = "127.0.0.1"
 PREFECT_PORT = 4200  # Prefect's own default; a bookmark stays right while it is free
 _START_SECONDS = 180
-_FIRST_GRACE_SECONDS = 3.0  # the schedule says goodbye to Prefect's server while that still lives
-_GRACE_SECONDS = 4.0
+_FIRST_GRACE_SECONDS = 6.0  # the schedule says goodbye to Prefect's server while that still lives
+_GRACE_SECONDS = 2.5
 _TOLD = "unstuck: "  # begins a line in a log that was written for people
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -175,7 +175,7 @@ class Parts:
         """Start one, its output in its log."""
         part.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with part.log.open("wb") as log:
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - no shell, our own module
                 # -P and PYTHONSAFEPATH: a folder in the working directory that is named like one
                 # of our packages must not be imported instead.
                 [sys.executable, "-P", "-m", "pipelines.serving_parts", *part.arguments],
@@ -230,9 +230,10 @@ class Parts:
         """End all, the last started first, with whatever they started themselves."""
         until = monotonic() + _FIRST_GRACE_SECONDS
         for running in reversed(self.running):
+            # To the whole group: told by Prefect alone, a night would be killed before it could
+            # note that it failed.
             _signal(running, signal.SIGTERM)
             _wait(running, until)
-            until = max(until, monotonic() + 0.1)
         until = monotonic() + _GRACE_SECONDS
         for running in self.running:
             _wait(running, until)
@@ -291,12 +292,22 @@ def _ended(running: Running) -> str:
     )
 
 
-def _signal(running: Running, number: signal.Signals) -> None:
-    """Send to the part and to all in its process group; the group outlives its first process."""
-    with suppress(ProcessLookupError, PermissionError):
+def _signal(running: Running, number: int) -> bool:
+    """Send to all in the part's process group, which may outlive the part; False if none is left.
+
+    A night that runs is in the group of the schedule.
+    """
+    try:
         os.killpg(running.process.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
 
 
 def _wait(running: Running, until: float) -> None:
-    with suppress(subprocess.TimeoutExpired):
-        running.process.wait(timeout=max(0.0, until - monotonic()))
+    """Wait until the last of the group has ended."""
+    while monotonic() < until:
+        running.process.poll()
+        if not _signal(running, 0):
+            return
+        sleep(0.05)

@@ -1,7 +1,7 @@
 """Step 10, publish: two immutable files beside the old ones, then one pointer moves.
 
 In: everything judged. Out: `shown` (kept), `<run>.cases.duckdb`, `<run>.aggregates.duckdb`. The
-pointer moves after the warehouse has committed (`nightly.finish`), in one rename; a night killed
+pointer moves after the warehouse has committed (`nightly.run_night`), in one rename; a night killed
 anywhere before leaves the last snapshot.
 """
 
@@ -20,7 +20,7 @@ from data_contracts.contract import Table, ddl, quoted
 from data_contracts.errors import AccountingError
 from data_contracts.measures import Measure
 from data_contracts.places import Pointer, sync_folder
-from data_contracts.tables import JUDGED_TABLES
+from data_contracts.tables import JUDGED_TABLES, VERSIONS
 from data_contracts.tables_published import PUBLISHED_FOR_ALL, PUBLISHED_FOR_CASES
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
@@ -113,6 +113,12 @@ def _content(night: Night, table: Table) -> pl.DataFrame:
     match table.name:
         case "published_cases":
             return night.frame(statement(_STEM, "published_cases"))
+        case "published_files":
+            counts = " union all ".join(
+                f"select file_id, state, count(*) as row_count from {versions.name} group by all"
+                for versions in VERSIONS
+            )
+            return night.frame(statement(_STEM, "published_files", version_counts=counts))
         case "published_measures":
             return measure_rows(night.measures)
         case "published_queue" | "published_trends" | "published_quarantine":

@@ -20,18 +20,63 @@ last_points as (
         arg_max(value, occasion) as last_score,
         arg_max(gain, occasion) as gain
     from course_points
+    semi join measure_facts using (measure_id, subscale, rater)
     where subscale = 'total'
     group by case_id, measure_id
 ),
 
+last_said as (
+    -- the sentences of each measure (and item) at its last occasion
+    select *
+    from reasons
+    qualify occasion = max(occasion) over (partition by case_id, measure_id)
+),
+
+told as (
+    -- a measure tells its own; a case its own, those of the measure that decides, and its flags'
+    select
+        current_statuses.case_id,
+        current_statuses.measure_id,
+        case when last_said.measure_id = 'case' then 0 else 1 end as turn,
+        last_said.position,
+        last_said.sentence
+    from current_statuses
+    inner join last_said
+        on
+            current_statuses.case_id = last_said.case_id
+            and (
+                current_statuses.measure_id = last_said.measure_id
+                or (
+                    current_statuses.measure_id = 'case'
+                    and current_statuses.decided_by = last_said.measure_id
+                    and last_said.code != 'cannot_judge.stale'
+                )
+            )
+    where
+        last_said.measure_id != 'case'
+        or last_said.occasion = current_statuses.occasion
+    union all
+    select
+        flags.case_id,
+        'case' as measure_id,
+        2 as turn,
+        last_said.position,
+        last_said.sentence
+    from flags
+    inner join last_said using (case_id, measure_id)
+    where
+        flags.closed_run_id is null
+        and (flags.kind = 'safety' or flags.kind like 'alliance%')
+        and last_said.code in (flags.kind, 'leaves_' || flags.kind, 'unverified_' || flags.kind)
+),
+
 said as (
     select
-        reasons.case_id,
-        reasons.measure_id,
-        to_json(list(reasons.sentence order by reasons.position))::text as sentences
-    from reasons
-    inner join current_statuses using (case_id, measure_id, occasion)
-    group by reasons.case_id, reasons.measure_id
+        case_id,
+        measure_id,
+        to_json(list(sentence order by turn, position, sentence))::text as sentences
+    from told
+    group by case_id, measure_id
 )
 
 select
@@ -47,7 +92,9 @@ select
     last_points.first_score,
     last_points.last_score,
     last_points.gain,
-    coalesce(said.sentences, decided_said.sentences, '[]') as sentences
+    current_statuses.decided_by,
+    current_statuses.is_verified,
+    coalesce(said.sentences, '[]') as sentences
 from current_statuses
 left join open_kinds using (case_id)
 left join last_points
@@ -58,10 +105,6 @@ left join said
     on
         current_statuses.case_id = said.case_id
         and current_statuses.measure_id = said.measure_id
-left join said as decided_said
-    on
-        current_statuses.case_id = decided_said.case_id
-        and current_statuses.decided_by = decided_said.measure_id
 
 -- name: keep_shown
 -- A row only where something changed since it was last shown.
@@ -99,6 +142,17 @@ select
     $versions as versions
 from changed
 
+-- name: published_files
+select
+    files.*,
+    coalesce(sum(counted.row_count) filter (counted.state = 'accepted'), 0)::bigint as accepted,
+    coalesce(sum(counted.row_count) filter (counted.state = 'superseded'), 0)::bigint as superseded,
+    coalesce(sum(counted.row_count) filter (counted.state = 'withdrawn'), 0)::bigint as withdrawn
+from files
+left join ({version_counts}) as counted using (file_id)
+group by all
+order by files.position
+
 -- name: published_cases
 select
     courses.case_id,
@@ -118,7 +172,7 @@ select
     case_facts.sessions_attended,
     case_facts.last_session,
     case_facts.last_contact_day,
-    case when case_facts.is_open
+    case when case_facts.is_open and case_facts.today is not null
         then greatest(case_facts.today - case_facts.last_contact_day, 0) end as days_since_contact,
     case_facts.is_open,
     case

@@ -18,14 +18,14 @@ from pipelines.night import Counts, Night
 from pipelines.reading_files import ShapeError, TextRows, read_text_rows
 
 STAGED_FILES = """
-create table staging.staged_files (
+create or replace table staging.staged_files (
     number bigint, file_id text, path text, entry bigint, table_name text,
     lines bigint, header_lines bigint, blank_lines bigint, value_columns bigint,
     state text, reason text, rule_id text, column_name text
 )
 """
 REJECTS = """
-create table staging.rejects (
+create or replace table staging.rejects (
     file_id text, line bigint, rule_id text, column_name text, severity text, cell text
 )
 """
@@ -119,7 +119,7 @@ def _stage_file(night: Night, entry: int, file: FileMapping, path: Path, file_id
     )
     night.insert("staging.rejects", rejects)
     night.connection.register("text_rows", text.rows.to_arrow())
-    night.run(f"create table staging.text_{number} as select * from text_rows")
+    night.run(f"create or replace table staging.text_{number} as select * from text_rows")
     night.connection.unregister("text_rows")
 
 

@@ -20,15 +20,13 @@ from data_contracts.row_rules import RowRule, row_rules
 from data_contracts.tables import incoming, sent_columns
 from data_contracts.tables_incoming import INCOMING
 from pipelines.night import Counts, Night
+from pipelines.reading_files import in_days, spelled_number
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.data_context import EphemeralDataContext
     from great_expectations.expectations.expectation import Expectation
 
-_DAYS_PER_WEEK = 7
-_DAYS_PER_MONTH = 30.4375
-_WHOLE_WITHIN = 1e-6
 _POLARS_TYPES = {
     "bigint": pl.Int64,
     "integer": pl.Int64,
@@ -73,20 +71,12 @@ def typed_rows(
         if column.type in ("bigint", "double") and column.name in clean.columns
     }
     rows = clean.with_row_index("row").with_columns(
-        _number(name, file).alias(f"{name}_number") for name in sorted(numeric | {"time"})
+        spelled_number(name, file.decimal).alias(f"{name}_number") for name in sorted(numeric | {"time"})
         if name in clean.columns
     )  # fmt: skip
     if table.name != "scores":
         return rows
     return _with_time(_with_measure(rows, file, measures), file)
-
-
-def _number(name: str, file: FileMapping) -> pl.Expr:
-    text = pl.col(name)
-    if file.decimal == ",":
-        text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(",", "."))
-    spelled = text.str.contains(r"^[+-]?\d{1,9}(\.\d+)?$")
-    return pl.when(spelled).then(text).cast(pl.Float64, strict=False)
 
 
 def _with_measure(
@@ -140,6 +130,12 @@ def _with_measure(
     paired = joined.with_columns(pair=pl.col("measure_id") + "/" + pl.col("subscale")).join(
         ranges, on="pair", how="left", maintain_order="left"
     )
+    if "withdrawn" in rows.columns:  # what is taken back needs no value: one stands in, unread
+        is_bare = pl.col("withdrawn").is_in(list(file.true_values)) & pl.col("value").is_null()
+        paired = paired.with_columns(
+            value=pl.when(is_bare).then(pl.lit("0")).otherwise("value"),
+            value_number=pl.when(is_bare).then("value_minimum").otherwise("value_number"),
+        )
     upright = (
         pl.when("reversed")
         .then(pl.col("value_minimum") + pl.col("value_maximum") - pl.col("value_number"))
@@ -157,14 +153,9 @@ def _whole(measure: Measure) -> bool:
 
 def _with_time(rows: pl.DataFrame, file: FileMapping) -> pl.DataFrame:
     time = pl.col("time_number")
-    if file.time.unit == "week":
-        time = time * _DAYS_PER_WEEK
-    elif file.time.unit == "month":
-        time = (time * _DAYS_PER_MONTH).round()
-    near = (time - time.round()).abs() <= _WHOLE_WITHIN
-    return rows.with_columns(
-        time_number=pl.when(near).then(time.round()).otherwise(time), time_whole=time.round()
-    )
+    if file.time.origin == "case":  # else step 2 has counted days already
+        time = in_days(time, file.time.unit)
+    return rows.with_columns(time_number=time, time_whole=time.round())
 
 
 def broken_rules(rows: pl.DataFrame, rules: tuple[RowRule, ...]) -> pl.DataFrame:

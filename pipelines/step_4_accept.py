@@ -49,6 +49,7 @@ def accept(night: Night) -> Counts:
         landed += _accept_file(night, number, refused=state == "refused")
     if night.rebuild:
         _rebuild_current(night)
+    night.run(statement(_STEM, "forget_derived_cases"))
     night.run(statement(_STEM, "derive_cases"), site=night.mapping.site)
     night.run("create or replace temp table touched as select distinct case_id from touched")
     _check_accounts(night)
@@ -80,7 +81,9 @@ def _names(table: Table) -> dict[str, str]:
         "contradiction": (
             "bool_or(is_withdrawn) and not bool_and(is_withdrawn)" if is_scores else "count(*) > 1"
         ),
-        "cell": "good_rows.measure_id || '/' || good_rows.subscale" if is_scores else "'*'",
+        "cell": "concat_ws('/', good_rows.measure_id, good_rows.subscale, good_rows.rater)"
+        if is_scores
+        else "'*'",
         "row_text": text("is_withdrawn::text"),
         "version_text": text("(state = 'withdrawn')::text"),
         "current": _CURRENT_SCORE if is_scores else ", ".join(columns),

@@ -115,6 +115,13 @@ semi join changed_keys using ({key})
 where state = 'accepted'
 {grouping}
 
+-- name: forget_derived_cases
+-- A case that was made up from its scores goes when they are withdrawn; one that was sent stays.
+delete from cases
+where
+    case_id in (select case_id from touched)
+    and case_id not in (select case_id from case_versions where state = 'accepted')
+
 -- name: derive_cases
 -- A case with scores or sessions and no row of its own is open, with everything else unknown.
 insert into cases by name

@@ -18,6 +18,10 @@ RENEWED = ("course_points", "statuses", "current_statuses", "reasons", "alliance
 # A measure got worse in most cases, by this part of its range: perhaps it is upside down.
 _DOUBTFUL_SHARE = 0.05
 _DOUBTFUL_CASES = 20
+# Two outcome measures of the same cases correlate over time by this or less, and by so many
+# standard errors: perhaps one of them is. All four numbers are chosen.
+_DOUBTFUL_CORRELATION = -0.3
+_DOUBTFUL_STANDARD_ERRORS = 3.0
 
 
 def course(night: Night) -> Counts:
@@ -35,7 +39,7 @@ def course(night: Night) -> Counts:
     night.run("drop table if exists measure_facts")
     night.run(
         "create temp table measure_facts (measure_id text, subscale text, direction double, "
-        "role text, rater text)"
+        "reliable_change double, role text, rater text)"
     )
     night.insert("measure_facts", measure_facts(night))
     for table in RENEWED:
@@ -55,6 +59,7 @@ def course(night: Night) -> Counts:
     )
     night.run(statement(_STEM, "course_points"), pair_days=thresholds.pair_days)
     _warn_of_upside_down_measures(night)
+    _warn_of_cases_without_sessions(night)
     return Counts(
         rows_in=night.number("select count(*) from scored"),
         rows_out=night.number("select count(*) from placed"),
@@ -62,10 +67,17 @@ def course(night: Night) -> Counts:
 
 
 def measure_facts(night: Night) -> pl.DataFrame:
-    """Return direction, role and judged rater of every measure and subscale."""
+    """Return direction, reliable change, role and judged rater of every measure and subscale."""
     return pl.DataFrame(
         [
-            (measure.measure_id, subscale, float(measure.direction), measure.role, measure.rater)
+            (
+                measure.measure_id,
+                subscale,
+                float(measure.direction),
+                measure.reliable_change_points,
+                measure.role,
+                measure.rater,
+            )
             for measure in night.measures.values()
             for subscale in ("total", *(part.subscale for part in measure.subscales))
         ],
@@ -73,11 +85,22 @@ def measure_facts(night: Night) -> pl.DataFrame:
             "measure_id": pl.String,
             "subscale": pl.String,
             "direction": pl.Float64,
+            "reliable_change": pl.Float64,
             "role": pl.String,
             "rater": pl.String,
         },
         orient="row",
     )
+
+
+def _warn_of_cases_without_sessions(night: Night) -> None:
+    """Warn where a site sends sessions but none for some cases that have scores."""
+    count = night.number(statement(_STEM, "cases_without_sessions"))
+    if count:
+        night.warnings.append(
+            f"{count} cases have scores but no session, at sites that send sessions: until one "
+            "comes they count as not yet treated and stay too early to judge"
+        )
 
 
 def _warn_of_upside_down_measures(night: Night) -> None:
@@ -87,13 +110,7 @@ def _warn_of_upside_down_measures(night: Night) -> None:
         for name, measure in night.measures.items()
         if measure.role == "outcome"
     }
-    for measure_id, cases, mean_gain in night.rows(
-        "select measure_id, count(*), avg(gain) from ("
-        "select measure_id, gain from course_points "
-        "where subscale = 'total' and has_baseline and occasion >= 2 "
-        "qualify row_number() over (partition by case_id, measure_id, rater "
-        "order by occasion desc) = 1) group by measure_id order by measure_id"
-    ):
+    for measure_id, cases, mean_gain in night.rows(statement(_STEM, "mean_gains")):
         span = ranges.get(measure_id)
         if span and cases >= _DOUBTFUL_CASES and mean_gain <= -_DOUBTFUL_SHARE * span:
             night.warnings.append(
@@ -101,3 +118,14 @@ def _warn_of_upside_down_measures(night: Night) -> None:
                 "(worse from first to last). If the scale is recorded upside down, map it with "
                 "reversed = true"
             )
+    for one, other, cases, correlation in night.rows(
+        statement(_STEM, "opposite_measures"),
+        least_cases=_DOUBTFUL_CASES,
+        doubtful_correlation=_DOUBTFUL_CORRELATION,
+        standard_errors=_DOUBTFUL_STANDARD_ERRORS,
+    ):
+        night.warnings.append(
+            f"{one} and {other}: over {cases} cases they move in opposite directions over time "
+            f"(one better while the other gets worse; correlation {correlation:.2f}). If one of "
+            "the scales is recorded upside down, map it with reversed = true"
+        )

@@ -29,6 +29,15 @@ where case_id in (
 delete from courses
 where source_case_id in (select case_id from touched)
 
+-- name: cases_without_sessions
+-- Where the site sends sessions, a case without any has t = 0: too early to judge.
+select count(distinct scores.case_id)
+from scores
+semi join touched using (case_id)
+inner join cases using (case_id)
+anti join sessions using (case_id)
+where coalesce(cases.site_id, '') in (select site_id from sending_sites)
+
 -- name: scored
 -- Every score with its day, and its place among the sessions.
 create or replace temp table scored as
@@ -261,7 +270,8 @@ from_baseline as (
         placed.*,
         baselines.baseline_place is not null as has_baseline,
         placed.place - coalesce(baselines.baseline_place, 1) as occasion,
-        measure_facts.direction
+        measure_facts.direction,
+        measure_facts.reliable_change
     from placed
     inner join baselines using (case_id, measure_id, subscale, rater)
     inner join measure_facts using (measure_id, subscale)
@@ -331,11 +341,91 @@ select
     days / 7.0 as weeks,
     sessions_attended,
     value,
-    value_count,
+    case when occasion = 0 and value_at_session is not null then 1 else value_count end
+        as value_count,
     has_baseline,
     baseline,
     gain,
     level_gain,
     baseline - direction * level_gain as level,
-    is_pair
+    is_pair,
+    case when subscale = 'total' then baseline - direction * reliable_change end as clear_change_at
 from levels
+
+-- name: mean_gains
+-- The gain of each case's last score, where it has at least two after the baseline.
+with
+
+last_gains as (
+    select course_points.measure_id, course_points.gain
+    from course_points
+    semi join measure_facts using (measure_id, subscale, rater)
+    where
+        course_points.subscale = 'total'
+        and course_points.has_baseline
+        and course_points.occasion >= 2
+    qualify row_number() over (
+        partition by course_points.case_id, course_points.measure_id
+        order by course_points.occasion desc
+    ) = 1
+)
+
+select
+    measure_id,
+    count(*) as cases,
+    avg(gain) as mean_gain
+from last_gains
+group by measure_id
+order by measure_id
+
+-- name: opposite_measures
+-- Pairs of outcome measures that move apart. Scores are turned so that high is worse, and centred
+-- within each case, so that only change over time counts. Grain: one row a doubtful pair.
+with
+
+turned as (
+    select
+        course_points.case_id,
+        course_points.measure_id,
+        coalesce(course_points.day, course_points."at") as moment,
+        measure_facts.direction * course_points.value as value
+    from course_points
+    inner join measure_facts using (measure_id, subscale, rater)
+    where measure_facts.role = 'outcome' and course_points.subscale = 'total'
+),
+
+together as (
+    select
+        turned.case_id,
+        turned.measure_id as one,
+        others.measure_id as other,
+        turned.value - avg(turned.value) over joint as one_change,
+        others.value - avg(others.value) over joint as other_change
+    from turned
+    inner join turned as others
+        on
+            turned.case_id = others.case_id
+            and turned.moment = others.moment
+            and turned.measure_id < others.measure_id
+    window joint as (partition by turned.case_id, turned.measure_id, others.measure_id)
+    qualify count(*) over joint >= 3
+),
+
+correlated as (
+    select
+        one,
+        other,
+        count(distinct case_id) as cases,
+        count(*) as moments,
+        corr(one_change, other_change) as correlation
+    from together
+    group by one, other
+)
+
+select one, other, cases, correlation
+from correlated
+where
+    cases >= $least_cases
+    and correlation <= $doubtful_correlation
+    and correlation * sqrt(moments - cases) <= -$standard_errors::double
+order by one, other

@@ -174,17 +174,24 @@ from case_facts
 
 -- name: last_attended
 -- t at the last score of each case and measure.
-select case_id, measure_id, sessions_attended as score_sessions
+select
+    course_points.case_id,
+    course_points.measure_id,
+    course_points.sessions_attended as score_sessions
 from course_points
-where subscale = 'total'
-qualify row_number() over (partition by case_id, measure_id order by occasion desc) = 1
+semi join measure_facts using (measure_id, subscale, rater)
+where course_points.subscale = 'total'
+qualify row_number() over (
+    partition by course_points.case_id, course_points.measure_id
+    order by course_points.occasion desc
+) = 1
 
 -- name: forget_standing
 delete from current_statuses
 where case_id in (select case_id from standing)
 
 -- name: close_gone_flags
--- An open flag whose spell ended, or that a correction took away.
+-- An open flag whose spell ended, or that a correction or withdrawal took away.
 update flags
 set
     closed_occasion = found.closed_occasion,
@@ -196,10 +203,13 @@ from (
         flag_episodes.closed_occasion,
         flag_episodes.closed_day
     from flags
-    semi join touched_courses using (case_id)
     left join flag_episodes using (flag_id)
     where
         flags.closed_run_id is null
+        and (
+            flags.case_id in (select case_id from touched_courses)
+            or flags.case_id not in (select case_id from courses)
+        )
         and (flag_episodes.flag_id is null or flag_episodes.is_closed)
 ) as found
 where flags.flag_id = found.flag_id

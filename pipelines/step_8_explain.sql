@@ -53,6 +53,7 @@ select distinct
         else flags.opened_occasion end
     ])) as occasion
 from flags
+semi join flag_episodes using (flag_id)  -- not what a correction took away
 semi join touched_courses using (case_id)
 inner join (
     select case_id, measure_id, max(occasion) as occasion
@@ -90,6 +91,7 @@ wanted as (
             else flags.opened_occasion end
         ])) as occasion
     from flags
+    semi join flag_episodes using (flag_id)
     inner join (
         select case_id, measure_id, max(occasion) as occasion
         from answers
@@ -218,35 +220,41 @@ others as (
     group by leader.case_id
 ),
 
+judged_points as (
+    -- totals by the rater the status rule listens to
+    select course_points.*
+    from course_points
+    semi join measure_facts using (measure_id, subscale, rater)
+    where course_points.subscale = 'total'
+),
+
 sparks as (
     select
         leader.case_id,
-        to_json(list(course_points.value order by course_points.occasion))::text as sparkline
+        to_json(list(judged_points.value order by judged_points.occasion))::text as sparkline
     from leader
     left join standing using (case_id)
-    inner join course_points
+    inner join judged_points
         on
-            leader.case_id = course_points.case_id
-            and course_points.measure_id = coalesce(standing.decided_by, leader.measure_id)
-            and course_points.subscale = 'total'
-            and course_points.occasion >= 0
+            leader.case_id = judged_points.case_id
+            and judged_points.measure_id = coalesce(standing.decided_by, leader.measure_id)
+            and judged_points.occasion >= 0
     group by leader.case_id
 ),
 
 pressing as (
     select
         leader.case_id,
-        course_points.level_gain / measure_names.reliable_change as need
+        judged_points.level_gain / measure_names.reliable_change as need
     from leader
     inner join standing using (case_id)
-    inner join course_points
+    inner join judged_points
         on
-            leader.case_id = course_points.case_id
-            and course_points.measure_id = standing.decided_by
-            and course_points.subscale = 'total'
+            leader.case_id = judged_points.case_id
+            and judged_points.measure_id = standing.decided_by
     inner join measure_names on standing.decided_by = measure_names.measure_id
     qualify row_number() over (
-        partition by leader.case_id order by course_points.occasion desc
+        partition by leader.case_id order by judged_points.occasion desc
     ) = 1
 ),
 
@@ -306,7 +314,9 @@ select
     opened_sessions.since_session,
     leader.opened_day as since_day,
     case_facts.sessions_attended,
-    greatest(case_facts.today - case_facts.last_contact_day, 0) as days_since_contact,
+    -- greatest(null, 0) would be 0: without a calendar nobody was "seen today"
+    case when case_facts.today is not null
+        then greatest(case_facts.today - case_facts.last_contact_day, 0) end as days_since_contact,
     recalled.case_id is null as is_verified
 from leader
 inner join case_facts using (case_id)

@@ -40,6 +40,7 @@ pairs as (
         arg_max(course_points.value, course_points.occasion) as last_score
     from course_points
     semi join primaries using (case_id, measure_id)
+    semi join measure_facts using (measure_id, subscale, rater)
     where
         course_points.subscale = 'total'
         and course_points.has_baseline
@@ -187,22 +188,30 @@ select * from mix_counts
 order by all
 
 -- name: quarantine
+-- What is wrong now: of a path that was sent again, only what its newest content was set aside for.
 create or replace temp table published_quarantine as
+with
+
+newest as (
+    select path, max(run_id) as run_id
+    from files
+    group by path
+)
+
 select
     files.path,
     quarantine.rule_id,
     quarantine.column_name,
-    quarantine.severity,
-    coalesce(rule_words.explanation, '')
-        || case when quarantine.severity = 'file' then ' ' || coalesce(files.reason, '') else '' end
+    any_value(quarantine.severity) as severity,
+    any_value(coalesce(rule_words.explanation, ''))
+        || coalesce(' ' || max(files.reason) filter (quarantine.severity = 'file'), '')
         as explanation,
-    case when quarantine.severity = 'file' then any_value(files.quarantined)
+    case when any_value(quarantine.severity) = 'file' then max(files.quarantined)
         else count(*) end::bigint as row_count,
     min(quarantine.line) as first_line,
     max(quarantine.run_id) as received_run_id
 from quarantine
 inner join files using (file_id)
+semi join newest on files.path = newest.path and files.run_id = newest.run_id
 left join rule_words using (rule_id)
-group by
-    files.path, quarantine.rule_id, quarantine.column_name, quarantine.severity,
-    rule_words.explanation, files.reason
+group by files.path, quarantine.rule_id, quarantine.column_name

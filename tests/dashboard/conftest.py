@@ -192,6 +192,11 @@ def _course(case_id: str, measure: str, subscale: str, story: dict[str, Any], sc
                 "level_gain": gain,
                 "level": score,
                 "is_pair": occasion >= 2,
+                "clear_change_at": None
+                if change is None
+                else baseline - change
+                if higher
+                else baseline + change,
                 "expected": expected,
                 "band_80_low": max(low, expected - spread),
                 "band_80_high": min(high, expected + spread),
@@ -495,6 +500,7 @@ def _fill_aggregates(connection: duckdb.DuckDBPyConnection, run_id: str, title: 
             {
                 "run_id": run_id,
                 "step": step,
+                "position": place,
                 "rows_in": 2000,
                 "rows_out": 1990,
                 "duplicate": 4,
@@ -503,7 +509,7 @@ def _fill_aggregates(connection: duckdb.DuckDBPyConnection, run_id: str, title: 
                 "withdrawn": 0,
                 "seconds": 0.4,
             }
-            for step in steps
+            for place, step in enumerate(steps, 1)
         ],
     )
     _put(
@@ -521,6 +527,9 @@ def _fill_aggregates(connection: duckdb.DuckDBPyConnection, run_id: str, title: 
                 "landed": 1000,
                 "duplicate": 4,
                 "quarantined": 3,
+                "accepted": 983,
+                "superseded": 10,
+                "withdrawn": 0,
                 "state": "refused" if table == "contacts" else "accepted",
                 "reason": "column 'name' identifies people; take it out of the export"
                 if table == "contacts"

@@ -82,10 +82,17 @@ def test_a_filter_that_fits_nothing_says_so(practice: Places, monkeypatch) -> No
 
 
 def test_cases_without_therapist_are_the_lead_s(practice: Places, monkeypatch) -> None:
-    (found,) = [
-        opened(practice, monkeypatch, role="supervisor", supervisor=name) for name in ("lead",)
-    ]
-    assert "no therapist" in said(found)
+    test = opened(practice, monkeypatch, role="supervisor", supervisor="lead")
+    assert "no therapist" in said(test)
+
+
+def test_without_a_calendar_the_last_contact_is_not_known(
+    own_practice: Places, monkeypatch
+) -> None:
+    own_practice.point_to(own_practice.pointer().model_copy(update={"as_of": None}))
+    text = said(opened(own_practice, monkeypatch, role="supervisor", supervisor="S-01"))
+    assert "last contact not known" in text
+    assert "days ago" not in text
 
 
 def test_a_case_says_why_since_when_and_what_removes_the_flag(
@@ -128,6 +135,15 @@ def test_next_and_previous_walk_through_the_queue(practice: Places, monkeypatch)
     (before,) = [button for button in test.button if button.label == "Previous"]
     before.click().run()
     assert test.title[0].value == "Case C-008"
+
+
+def test_another_supervisor_starts_without_the_first_one_s_memory(
+    practice: Places, monkeypatch
+) -> None:
+    test = opened(practice, monkeypatch, "case", role="supervisor", supervisor="S-01", case="C-008")
+    del test.query_params["case"]
+    test.selectbox(key="supervisor").set_value("S-02").run()
+    assert "No case is chosen" in said(test)
 
 
 def test_a_typed_id_jumps_to_the_case(practice: Places, monkeypatch) -> None:

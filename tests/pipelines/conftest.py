@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,6 +139,12 @@ class DrawnPractice:
             case_id: (status, code)
             for case_id, status, code in rows.select("case_id", "status", "code").iter_rows()
         }
+
+
+@pytest.fixture(scope="session")
+def new_practice(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], DrawnPractice]:
+    """Return what makes a practice that has sent nothing yet, as many as a test needs."""
+    return lambda: DrawnPractice(folder=tmp_path_factory.mktemp("practice"))
 
 
 @pytest.fixture

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 
-from data_contracts.errors import ContractError, EverythingRefusedError, SourceError
+from data_contracts.errors import (
+    ContractError,
+    EverythingRefusedError,
+    SourceError,
+    UnstuckError,
+)
 from data_contracts.wording import explanation
+from pipelines.nightly import run_night
+
+STARTED_AT = datetime(2026, 1, 5, 5, 0, tzinfo=UTC)
 
 HEADER = "case,day,measure,score\n"
 ANN = "ann-1,0,PHQ-9,20\nann-1,7,PHQ-9,18\n"
@@ -106,42 +114,65 @@ def refusal(practice: Any) -> str:
 # ---- single values ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("line", "rule_id", "column"),
-    [
-        ("cat-3,7,PHQ-9,abc", "not_a_number", "score"),
-        ("cat-3,7,PHQ-9,1e1", "not_a_number", "score"),
-        ("cat-3,7,PHQ-9,12;5", "not_a_number", "score"),
-        ("cat-3,7,PHQ-9,nan", "not_a_number", "score"),
-        ("cat-3,7,PHQ-9,inf", "not_a_number", "score"),
-        ("cat-3,7,PHQ-9,28", "score_out_of_range", "score"),
-        ("cat-3,7,PHQ-9,-1", "score_out_of_range", "score"),
-        ("cat-3,7,PHQ-9,12.5", "score_not_whole", "score"),
-        ("cat-3,7,PHQ-9,", "no_value", "score"),
-        ("cat-3,soon,PHQ-9,12", "not_a_number", "day"),
-        ("cat-3,7.5,PHQ-9,12", "time_not_whole", "day"),
-        ("cat-3,,PHQ-9,12", "missing", "day"),
-        ("cat-3,99999,PHQ-9,12", "out_of_range", "day"),
-        ("cat-3,7,PHQ9x,12", "unknown_measure", "measure"),
-        ("cat-3,7,,12", "missing", "measure"),
-        (",7,PHQ-9,12", "missing", "case"),
-        ("cat three,7,PHQ-9,12", "identifier_form", "case"),
-        ("cat-3,7,PHQ-9", "field_count", ""),
-        ("cat-3,7,PHQ-9,12,3", "field_count", ""),
-        ('cat-3,7,"PHQ-9,12', "unclosed_quote", ""),
-    ],
-)
-def test_a_bad_line_is_set_aside_by_name_and_its_neighbours_live(
-    sent: Any, line: str, rule_id: str, column: str
+BAD_LINES = [
+    ("cat-3,7,PHQ-9,abc", "not_a_number", "score"),
+    ("cat-3,7,PHQ-9,1e1", "not_a_number", "score"),
+    ("cat-3,7,PHQ-9,12;5", "not_a_number", "score"),
+    ("cat-3,7,PHQ-9,nan", "not_a_number", "score"),
+    ("cat-3,7,PHQ-9,inf", "not_a_number", "score"),
+    ("cat-3,7,PHQ-9,28", "score_out_of_range", "score"),
+    ("cat-3,7,PHQ-9,-1", "score_out_of_range", "score"),
+    ("cat-3,7,PHQ-9,12.5", "score_not_whole", "score"),
+    ("cat-3,7,PHQ-9,", "no_value", "score"),
+    ("cat-3,soon,PHQ-9,12", "not_a_number", "day"),
+    ("cat-3,7.5,PHQ-9,12", "time_not_whole", "day"),
+    ("cat-3,,PHQ-9,12", "missing", "day"),
+    ("cat-3,99999,PHQ-9,12", "out_of_range", "day"),
+    ("cat-3,7,PHQ9x,12", "unknown_measure", "measure"),
+    ("cat-3,7,,12", "missing", "measure"),
+    (",7,PHQ-9,12", "missing", "case"),
+    ("cat three,7,PHQ-9,12", "identifier_form", "case"),
+    ("cat-3,7,PHQ-9", "field_count", ""),
+    ("cat-3,7,PHQ-9,12,3", "field_count", ""),
+    ('cat-3,7,"PHQ-9,12', "unclosed_quote", ""),
+]
+
+
+@pytest.fixture(scope="module")
+def bad_lines(new_practice: Any) -> Any:
+    """Send every bad line in one file, each between two good ones."""
+    practice = new_practice()
+    good = [f"c-{place},0,PHQ-9,20\n" for place in range(len(BAD_LINES))]
+    bad = [line + "\n" for line, _, _ in BAD_LINES]
+    practice.map(mapped())
+    practice.send(HEADER + "".join(a + b for a, b in zip(good, bad, strict=True)) + ANN)
+    practice.night()
+    return practice
+
+
+@pytest.mark.parametrize(("place", "line", "rule_id", "column"),
+                         [(place, *bad) for place, bad in enumerate(BAD_LINES)])  # fmt: skip
+def test_a_bad_line_is_set_aside_by_name(
+    bad_lines: Any, place: int, line: str, rule_id: str, column: str
 ) -> None:
-    practice = sent(HEADER + ANN + line + "\n" + BEN)
-    assert practice.set_aside() == {(4, rule_id, column)}
-    assert practice.scores() == ANN_SCORES | BEN_SCORES
-    assert set(practice.statuses()) == {"ann-1", "ben-2"}
-    [row] = practice.published("quarantine").to_dicts()
-    assert (row["path"], row["row_count"], row["first_line"]) == ("scores.csv", 1, 4)
+    number = 3 + 2 * place
+    assert {found for found in bad_lines.set_aside() if found[0] == number} == {
+        (number, rule_id, column)
+    }
+    [row] = bad_lines.published("quarantine").filter(
+        (pl.col("rule_id") == rule_id) & (pl.col("column_name") == column)
+    ).to_dicts()  # fmt: skip
+    alike = [n for n, bad in enumerate(BAD_LINES) if bad[1:] == (rule_id, column)]
+    assert (row["path"], row["row_count"]) == ("scores.csv", len(alike))
+    assert row["first_line"] == 3 + 2 * alike[0]
     assert row["explanation"] == explanation(rule_id)
     assert row["severity"] == ("warning" if rule_id == "no_value" else "row")
+
+
+def test_the_neighbours_of_bad_lines_live(bad_lines: Any) -> None:
+    good = {(f"c-{place}", 0, 20.0) for place in range(len(BAD_LINES))}
+    assert bad_lines.scores() == good | ANN_SCORES
+    assert set(bad_lines.statuses()) == {case_id for case_id, _, _ in good | ANN_SCORES}
 
 
 def test_25_point_0_is_the_number_25_and_29_point_0_is_day_29(sent: Any) -> None:
@@ -224,7 +255,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(
     assert practice.set_aside() == ({(4, "encoding", "")} if with_bad_byte else set())
 
 
-@pytest.mark.parametrize("ending", ["\r\n", "\n", "\r"])
+@pytest.mark.parametrize("ending", ["\r\n", "\r"])
 @pytest.mark.parametrize("with_bad_byte", [False, True])
 def test_line_ends_of_any_system_are_line_ends(
     sent: Any, ending: str, with_bad_byte: bool
@@ -340,7 +371,7 @@ def test_a_header_with_names_that_only_case_tells_apart_is_refused(two_files: An
     assert "repeated" in reason
 
 
-@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("part", [0.0, 0.5, 0.99])
 def test_a_truncated_parquet_file_is_refused(two_files: Any, part: float) -> None:
     buffer = io.BytesIO()
     frame = pl.DataFrame({"case": ["ben-2"] * 99, "day": range(99), "measure": ["PHQ-9"] * 99,
@@ -363,42 +394,62 @@ def test_a_parquet_file_with_numbers_and_dates_is_read(two_files: Any) -> None:
     assert practice.set_aside() == {(2, "no_value", "score"), (3, "score_not_whole", "score")}
 
 
-@pytest.mark.parametrize(
-    ("column", "values", "kind"),
-    [
-        ("client", ["Anna Meyer", "Thomas Weber", "Julia Koch"], "names"),
-        ("patient_name", ["x1", "x2", "x3"], "names"),
-        ("contact", ["a@example.org", "", ""], "e-mail addresses"),
-        ("email", ["", "", ""], "contacts"),
-        ("reach", ["+49 30 1234567", "030 1234567", "(212) 555-0187"], "phone numbers"),
-        ("mobile_phone", ["1", "2", "3"], "contacts"),
-        ("born", ["12.03.1971", "01.11.1980", "30.06.1965"], "dates of birth"),
-        ("dob", ["", "1", ""], "birth dates"),
-        ("remark", ["", "said that she would rather not come again", ""], "free text"),
-        ("notes", ["ok", "", ""], "free text"),
-        ("plc", ["SW1A 1AA", "M1 1AE", "EC1A 1BB"], "postcodes"),
-        ("no", ["943 476 5919", "401 023 2137", "943 476 5870"], "national identifiers"),
-    ],
-)
+IDENTIFYING = [
+    ("client", ["Anna Meyer", "Thomas Weber", "Julia Koch"], "names"),
+    ("patient_name", ["xq-1", "xq-2", "xq-3"], "names"),
+    ("contact", ["a@example.org", "", ""], "e-mail addresses"),
+    ("email", ["", "", ""], "contacts"),
+    ("reach", ["+49 30 1234567", "030 1234567", "(212) 555-0187"], "phone numbers"),
+    ("mobile_phone", ["xq-1", "xq-2", "xq-3"], "contacts"),
+    ("born", ["12.03.1971", "01.11.1980", "30.06.1965"], "dates of birth"),
+    ("dob", ["", "xq-1", ""], "birth dates"),
+    ("remark", ["", "said that she would rather not come again", ""], "free text"),
+    ("notes", ["xq-1", "", ""], "free text"),
+    ("plc", ["SW1A 1AA", "M1 1AE", "EC1A 1BB"], "postcodes"),
+    ("no", ["123-45-6789", "QQ 12 34 56 C", "987-65-4321"], "national identifiers"),
+]
+
+
+@pytest.fixture(scope="module")
+def identifying_files(new_practice: Any) -> Any:
+    """Send a good file and, twice, one with each identifying column: unknown, and ignored."""
+    practice = new_practice()
+    [head, entry] = mapped().split("[[file]]")
+    mapping = head + "[[file]]" + entry
+    practice.send(HEADER + ANN)
+    for column, values, _ in IDENTIFYING:
+        lines = [f"ben-2,{7 * n},PHQ-9,15,{value}\n" for n, value in enumerate(values)]
+        for how, ignored in (("unknown", ""), ("ignored", f'ignore = ["{column}"]')):
+            name = f"{how}_{column}.csv"
+            practice.send(f"case,day,measure,score,{column}\n" + "".join(lines), name)
+            _, entry = mapped(file=ignored).split("[[file]]")
+            mapping += "[[file]]" + entry.replace("scores.csv", name)
+    practice.map(mapping)
+    practice.report = practice.night()
+    return practice
+
+
 @pytest.mark.parametrize("how", ["unknown", "ignored"])
-def test_a_column_that_identifies_refuses_the_file_whether_mapped_or_not(
-    two_files: Any, column: str, values: list[str], kind: str, how: str
+@pytest.mark.parametrize(("column", "values", "kind"), IDENTIFYING)
+def test_a_column_that_identifies_refuses_its_file_without_a_value(
+    identifying_files: Any, column: str, values: list[str], kind: str, how: str
 ) -> None:
-    lines = [f"ben-2,{7 * place},PHQ-9,15,{value}\n" for place, value in enumerate(values)]
-    practice = two_files(
-        f"case,day,measure,score,{column}\n" + "".join(lines),
-        file=f'ignore = ["{column}"]' if how == "ignored" else "",
-    )
-    filled = {"e-mail addresses": 1, "free text": 1, "birth dates": 1}.get(kind, 3)
-    rows = 0 if column == "email" else filled
-    reason = refusal(practice)
+    reason = dict(identifying_files.report.refused)[f"{how}_{column}.csv"]
+    filled = sum(value != "" for value in values)
     assert reason == (
-        f"column '{column}' looks like {kind} ({rows} rows): "
+        f"column '{column}' looks like {kind} ({filled} rows): "
         "remove it from the export, or send a pseudonym in its place"
     )
     assert not any(value in reason for value in values if value)
-    assert practice.scores() == ANN_SCORES
-    assert practice.warehouse("select distinct case_id from cases").rows() == [("ann-1",)]
+
+
+def test_files_that_identify_leave_nothing_and_stop_no_other(identifying_files: Any) -> None:
+    assert len(identifying_files.report.refused) == 2 * len(IDENTIFYING)
+    assert identifying_files.scores() == ANN_SCORES
+    assert identifying_files.warehouse("select case_id from cases").rows() == [("ann-1",)]
+    quarantine = identifying_files.published("quarantine")
+    assert set(quarantine["rule_id"]) == {"identifying_column"}
+    assert quarantine.height == 2 * len(IDENTIFYING)
 
 
 def test_a_mapped_column_of_names_refuses_the_file(two_files: Any) -> None:
@@ -750,30 +801,13 @@ def test_a_table_without_a_column_it_needs_is_refused(practice: Any) -> None:
 
 def test_a_mapping_that_is_not_there_is_said_so(practice: Any) -> None:
     practice.send(HEADER + ANN)
-    practice.map("")
-    practice.mapping.unlink()
-    practice.night = practice.night
     with pytest.raises(ContractError, match="there is no mapping file"):
-        type(practice).night(_WithoutMapping(practice))
-
-
-class _WithoutMapping:
-    """A drawn practice whose mapping was lost."""
-
-    def __init__(self, practice: Any) -> None:
-        self.source, self.places, self.nights = practice.source, practice.places, 0
-        self.mapping = _Lost(practice.mapping)
-
-
-class _Lost:
-    def __init__(self, path: Any) -> None:
-        self.path = path
-
-    def exists(self) -> bool:
-        return True
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.path, name)
+        run_night(
+            source=practice.source,
+            mapping=practice.mapping,
+            home=practice.places.home,
+            started_at=STARTED_AT,
+        )
 
 
 def test_no_file_that_matches_is_said_with_what_was_looked_for(practice: Any) -> None:
@@ -798,11 +832,9 @@ def test_a_path_outside_the_source_is_refused(practice: Any, path: str) -> None:
 
 
 def test_a_night_dated_before_the_last_one_is_refused(practice: Any) -> None:
-    from datetime import UTC, datetime
-
     practice.night("case day measure score\nann-1 0 PHQ-9 20")
-    earlier = datetime(2026, 1, 5, 5, 0, tzinfo=UTC) - timedelta(hours=1)
-    with pytest.raises(SourceError, match="clock"):
+    earlier = STARTED_AT - timedelta(hours=1)
+    with pytest.raises(UnstuckError, match="check the clock"):
         practice.night("case day measure score\nann-1 7 PHQ-9 20", started_at=earlier)
 
 
@@ -816,8 +848,8 @@ def test_a_setting_that_changes_the_judgement_judges_anew(practice: Any) -> None
 
 def test_the_same_refusal_twice_is_one_row_with_the_last_reason(practice: Any) -> None:
     practice.map(mapped() + SESSIONS)
-    practice.send(HEADER + ANN)
-    for extra in ("a", "b"):
+    for extra, more in (("a", ""), ("b", BEN)):
+        practice.send(HEADER + ANN + more)
         practice.send(f"case,session,day,{extra}\nann-1,1,0,yes\n", "sessions.csv")
         practice.night()
     quarantine = practice.published("quarantine")
