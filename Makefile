@@ -27,7 +27,7 @@ bench: install  ## how fast, side by side, in one run
 	$(UV) run --locked python benchmarks/night.py $(ARGS)
 
 reliability: install  ## kill nights at random moments, many times
-	$(UV) run --locked pytest -n 2 tests/reliability $(ARGS)
+	$(UV) run --locked pytest -n 2 -m reliability $(ARGS)
 
 install: $(UV)
 	$(UV) sync --locked --quiet

@@ -123,9 +123,11 @@ def run_now(
         As `run_night`.
     """
     from prefect.context import refresh_global_settings_context
+    from prefect.logging.configuration import setup_logging
 
     with environment_for_prefect(Places.at(home)):
         refresh_global_settings_context()
+        setup_logging()
         token = _beside.set(watch)
         try:
             _need_server()

@@ -13,7 +13,8 @@ from data_contracts.settings import settings_of
 from pipelines.progress import shown_progress
 
 if TYPE_CHECKING:
-    from pipelines.nightly import NightReport
+    from pipelines.night import Trigger
+    from pipelines.nightly import NightReport, Watch
 
 
 def chosen_inputs(places: Places, source: Path | None, mapping: Path | None) -> tuple[Path, Path]:
@@ -55,13 +56,10 @@ def run_once(
 
     with shown_progress(quiet=quiet) as watch:
         if prefect_api_is_configured():
-            from pipelines.deployments import run_now
-
             say("Running as a Prefect flow: a Prefect API is configured.")
-            return run_now(
-                source=source, mapping=mapping, home=places.home, trigger="hand",
-                as_of=as_of, refit=refit, rebuild=rebuild, watch=watch,
-            )  # fmt: skip
+            return _through_prefect(
+                places, source, mapping, "hand", watch, as_of=as_of, refit=refit, rebuild=rebuild
+            )
         say("Running in this process: no Prefect API is configured.")
         return run_night(
             source=source,
@@ -79,7 +77,6 @@ def run_once(
 def demo_night(places: Places, *, cases: int, seed: int, say: Callable[[str], None]) -> NightReport:
     """Simulate a practice into the home and run the night over it as a Prefect flow."""
     from pipelines.demo_practice import simulate_practice, write_practice
-    from pipelines.deployments import run_now
 
     source = places.home / "source"
     say(f"Simulating a practice of {cases} cases (seed {seed}): everything in it is made up.")
@@ -88,11 +85,34 @@ def demo_night(places: Places, *, cases: int, seed: int, say: Callable[[str], No
     )
     say("Running the night as a Prefect flow (Prefect's own start takes some seconds).")
     with shown_progress() as watch:
+        return _through_prefect(places, source, source / "mapping.toml", "demo", watch)
+
+
+def _through_prefect(
+    places: Places,
+    source: Path,
+    mapping: Path,
+    trigger: Trigger,
+    watch: Watch,
+    *,
+    as_of: int | None = None,
+    refit: bool = False,
+    rebuild: bool = False,
+) -> NightReport:
+    from pipelines.prefect_settings import environment_for_prefect
+
+    with environment_for_prefect(places):
+        # Prefect reads its environment at import, and would make a folder in the user's home.
+        from pipelines.deployments import run_now
+
         return run_now(
             source=source,
-            mapping=source / "mapping.toml",
+            mapping=mapping,
             home=places.home,
-            trigger="demo",
+            trigger=trigger,
+            as_of=as_of,
+            refit=refit,
+            rebuild=rebuild,
             watch=watch,
         )
 
