@@ -80,6 +80,52 @@ class Table:
         return next(column for column in self.columns if column.name == name)
 
 
+def technical(
+    name: str,
+    kind: SqlType,
+    meaning: str,
+    *,
+    nullable: bool = False,
+    unit: str = "",
+    values: tuple[str, ...] = (),
+) -> Column:
+    """Return a column about files, runs or versions."""
+    return Column(
+        name=name,
+        type=kind,
+        privacy=Privacy.TECHNICAL,
+        meaning=meaning,
+        nullable=nullable,
+        unit=unit,
+        values=values,
+    )
+
+
+def clinical(
+    name: str,
+    kind: SqlType,
+    meaning: str,
+    *,
+    nullable: bool = False,
+    unit: str = "",
+    values: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+) -> Column:
+    """Return a column that says something about one case."""
+    return Column(
+        name=name,
+        type=kind,
+        privacy=Privacy.CLINICAL,
+        meaning=meaning,
+        nullable=nullable,
+        unit=unit,
+        values=values,
+        minimum=minimum,
+        maximum=maximum,
+    )
+
+
 def quoted(name: str) -> str:
     """Return a column name as SQL may hold it: `at` is a word of DuckDB's own."""
     return f'"{name}"' if name == "at" else name

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_contracts.contract import Column, Layer, Privacy, Table
-from data_contracts.measures import Measure, built_in_measures
+from data_contracts.measure import Measure
+from data_contracts.measures import built_in_measures
 from data_contracts.tables import EVERY_TABLE, VERSIONS
 from data_contracts.tables_incoming import INCOMING
 

@@ -97,7 +97,9 @@ class FileMapping(_Part):
     @classmethod
     def _lies_below_the_source(cls, path: str) -> str:
         if PurePath(path).is_absolute() or ".." in PurePath(path).parts:
-            message = f"path {path!r} must lie below the source folder: give it relative to --source"
+            message = (
+                f"path {path!r} must lie below the source folder: give it relative to --source"
+            )
             raise ValueError(message)
         return path
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from data_contracts.contract import Column, Table
 from data_contracts.mapping import FileMapping
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.tables import sent_columns
 
 RuleKind = Literal["present", "pattern", "one_of", "between", "at_least", "at_most", "equal"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from hashlib import sha256
 
-from data_contracts.contract import Column, Layer, Privacy, Table
+from data_contracts.contract import Column, Layer, Privacy, Table, technical
 from data_contracts.tables_incoming import INCOMING
-from data_contracts.tables_judged import FILES, JUDGED, KEPT, LEDGER, RUN_ID, technical
+from data_contracts.tables_judged import JUDGED, KEPT
+from data_contracts.tables_ledger import FILES, LEDGER, RUN_ID
 from data_contracts.tables_published import PUBLISHED_FOR_ALL, PUBLISHED_FOR_CASES
 
 # Columns of scores that arise when versions are put together; no practice sends them.

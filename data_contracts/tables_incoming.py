@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from data_contracts.contract import Column, Layer, Privacy, SqlType, Table
+from functools import partial
+
+from data_contracts.contract import Column, Layer, Privacy, Table, clinical
 
 
 def _case_id() -> Column:
@@ -69,27 +71,8 @@ def _quasi(name: str, meaning: str) -> Column:
     return Column(name=name, type="text", privacy=Privacy.QUASI, nullable=True, meaning=meaning)
 
 
-def _clinical(
-    name: str,
-    kind: SqlType,
-    meaning: str,
-    *,
-    minimum: float | None = None,
-    maximum: float | None = None,
-    nullable: bool = True,
-    unit: str = "",
-) -> Column:
-    return Column(
-        name=name,
-        type=kind,
-        privacy=Privacy.CLINICAL,
-        nullable=nullable,
-        meaning=meaning,
-        minimum=minimum,
-        maximum=maximum,
-        unit=unit,
-    )
-
+# Most of what a practice sends is optional.
+_optional = partial(clinical, nullable=True)
 
 SITES = Table(
     name="sites",
@@ -130,8 +113,8 @@ CASES = Table(
         _day("practice day of the case's day 0", "practice_day_start"),
         _day("day of the referral within the case; negative before day 0", "referral_day"),
         _day("day within the case on which care ended; empty while open", "end_day"),
-        _clinical("end_reason", "text", "how care ended, in the practice's code"),
-        _clinical(
+        _optional("end_reason", "text", "how care ended, in the practice's code"),
+        _optional(
             "planned_sessions",
             "bigint",
             "sessions agreed at the start",
@@ -139,7 +122,7 @@ CASES = Table(
             maximum=2000,
             unit="count",
         ),
-        _clinical("problem_code", "text", "main problem, in the practice's code or ICD-10"),
+        _optional("problem_code", "text", "main problem, in the practice's code or ICD-10"),
         _quasi("age_band", "age at the start, in bands of at least five years"),
         _quasi("sex", "sex or gender as the practice codes it"),
         _quasi("ethnicity", "ethnic group as the practice codes it"),
@@ -157,7 +140,7 @@ SESSIONS = Table(
         _day("day within the case"),
         _practice_day(),
         _therapist_id(nullable=True),
-        _clinical("attended", "boolean", "whether the client came", nullable=False),
+        clinical("attended", "boolean", "whether the client came"),
     ),
 )
 
@@ -170,11 +153,9 @@ SCORES = Table(
     "counted; a later file replaces an earlier one.",
     columns=(
         _case_id(),
-        _clinical(
-            "measure_id", "text", "which measure, by the name of its contract", nullable=False
-        ),
-        _clinical("subscale", "text", "'total', or a subscale or item of it", nullable=False),
-        _clinical("rater", "text", "who filled it in: client, clinician, ...", nullable=False),
+        clinical("measure_id", "text", "which measure, by the name of its contract"),
+        clinical("subscale", "text", "'total', or a subscale or item of it"),
+        clinical("rater", "text", "who filled it in: client, clinician, ..."),
         Column(
             name="clock",
             type="text",
@@ -183,15 +164,14 @@ SCORES = Table(
             meaning="what `at` counts",
         ),
         _day("when, on that clock", "at", nullable=False),
-        _clinical("value", "double", "the score, on the measure's own scale", nullable=False),
-        _clinical(
+        clinical("value", "double", "the score, on the measure's own scale"),
+        clinical(
             "value_count",
             "bigint",
             "how many different values one file gave for this key",
-            nullable=False,
             minimum=1,
         ),
-        _clinical(
+        _optional(
             "value_at_session",
             "double",
             "of several values on one day, the mean of those taken at a session; empty where "
@@ -211,9 +191,9 @@ HOMEWORK = Table(
     columns=(
         _case_id(),
         _session(nullable=False),
-        _clinical("assigned", "boolean", "whether anything was agreed", nullable=False),
-        _clinical("done_percent", "double", "share done", minimum=0, maximum=100, unit="per cent"),
-        _clinical("quality", "double", "how well, 0 not at all to 4 fully", minimum=0, maximum=4),
+        clinical("assigned", "boolean", "whether anything was agreed"),
+        _optional("done_percent", "double", "share done", minimum=0, maximum=100, unit="per cent"),
+        _optional("quality", "double", "how well, 0 not at all to 4 fully", minimum=0, maximum=4),
     ),
 )
 
@@ -225,8 +205,8 @@ SESSION_FOCUS = Table(
     columns=(
         _case_id(),
         _session(nullable=False),
-        _clinical("focus", "text", "past, present, future, or the practice's own code"),
-        _clinical("is_agreed", "boolean", "whether this is the focus agreed on"),
+        _optional("focus", "text", "past, present, future, or the practice's own code"),
+        _optional("is_agreed", "boolean", "whether this is the focus agreed on"),
     ),
 )
 
@@ -238,7 +218,7 @@ LIFE_EVENTS = Table(
     columns=(
         _case_id(),
         _day("day within the case", nullable=False),
-        _clinical("kind", "text", "code of the event, never free text", nullable=False),
+        clinical("kind", "text", "code of the event, never free text"),
     ),
 )
 

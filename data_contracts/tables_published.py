@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from data_contracts.contract import Column, Layer, Privacy, SqlType, Table
+from data_contracts.contract import Column, Layer, Privacy, SqlType, Table, clinical, technical
 from data_contracts.tables_incoming import CASES, HOMEWORK, SESSIONS, THERAPISTS
 from data_contracts.tables_judged import (
     ALLIANCE_POINTS,
     CASE_ID,
     COURSE_POINTS,
     CURRENT_STATUSES,
-    FILES,
     FLAG_KINDS,
     FLAGS,
     REASONS,
-    RUN_COUNTS,
-    RUNS,
     SHOWN,
     STATUSES,
     STATUSES_IN_ORDER,
-    clinical,
-    technical,
 )
+from data_contracts.tables_ledger import FILES, RUN_COUNTS, RUNS
 
 
 def _as_published(table: Table) -> Table:

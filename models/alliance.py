@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 
 LOW_RATINGS = 2  # chosen: one low rating is often a bad day
 CEILING_RATINGS = 4  # R13: flat top ratings over four sessions

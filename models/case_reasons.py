@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.wording import templates
 from models.reasons import LEAVES, SENTENCE, UNVERIFIED, fill, number_text
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.rule import RuleThresholds
 
 _GAINED = ("recovered", "improved")

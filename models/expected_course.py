@@ -196,7 +196,7 @@ class ExpectedCourse:
         )
         return low, high
 
-    def get_params(self, deep: bool = True) -> dict[str, int]:
+    def get_params(self, deep: bool = True) -> dict[str, int]:  # noqa: ARG002 - scikit-learn's
         """Return the parameters by name; `deep` is scikit-learn's and changes nothing here."""
         return {"minimum_cases": self.minimum_cases}
 

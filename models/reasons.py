@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.rule import RuleThresholds
 from data_contracts.wording import marks, pieces, templates
 from models.status import pace

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 
 
 def safety_points(items: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.DataFrame:

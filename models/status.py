@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.rule import RuleThresholds, StatusRule
 
 Numbers = NDArray[np.float64]

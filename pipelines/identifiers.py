@@ -34,9 +34,9 @@ _PERSON_WORDS = {"patient", "client", "first", "last", "full", "given", "family"
 _NAMES = frozenset(
     """
     aaron adam ahmed aisha alan albert alex alexander alexandra ali alice amanda amy ana andrea
-    andreas andrew angela anita ann anna anne anthony antonio arthur barbara ben benjamin bernd bernhard
-    beth brian brigitte carl carla carlos carol caroline catherine charles charlotte chloe chris
-    christian christina christine christopher claire clara claudia daniel daniela david deborah
+    andreas andrew angela anita ann anna anne anthony antonio arthur barbara ben benjamin bernd
+    bernhard beth brian brigitte carl carla carlos carol caroline catherine charles charlotte chloe
+    chris christian christina christine christopher claire clara claudia daniel daniela david deborah
     dennis diana dieter donald donna dorothy edward elena elisabeth elizabeth ella ellen emily emma
     eric erika ethan eva fatima felix florian frances francesca frank franz fred gabriel gary
     george georg gerhard grace greg hannah hans harry heather heidi heike heinz helen helga
@@ -62,7 +62,8 @@ _NAMES = frozenset(
 )
 _EMAIL = r"[^\s@]+@[^\s@]+\.[A-Za-z]{2,}"
 _PHONE = (
-    r"^(\+|00)[1-9][\d\s()/.-]{7,}$|^0\d{2,4}[\s/-]\d[\d\s/-]{4,}$|^\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}$"
+    r"^(\+|00)[1-9][\d\s()/.-]{7,}$|^0\d{2,4}[\s/-]\d[\d\s/-]{4,}$"
+    r"|^\(?\d{3}\)?[\s.-]\d{3}[\s.-]\d{4}$"
 )
 _POSTCODE = r"^[A-Z]{1,2}\d[A-Z\d]?\s*\d[A-Z]{2}$"
 _NATIONAL = r"^\d{3}-\d{2}-\d{4}$|^[A-Z]{2}\s?\d{2}\s?\d{2}\s?\d{2}\s?[A-D]$|^\d{3}\s\d{3}\s\d{4}$"

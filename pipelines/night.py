@@ -16,7 +16,7 @@ import polars as pl
 
 from data_contracts.contract import Table, ddl, quoted
 from data_contracts.mapping import Mapping
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.places import Places
 from data_contracts.rule import StatusRule
 from data_contracts.settings import Settings

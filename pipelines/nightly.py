@@ -25,7 +25,8 @@ import duckdb
 
 from data_contracts.errors import EverythingRefusedError, NightRunningError, UnstuckError
 from data_contracts.mapping import read_mapping
-from data_contracts.measures import Measure, measures_fingerprint, measures_for
+from data_contracts.measure import Measure
+from data_contracts.measures import measures_fingerprint, measures_for
 from data_contracts.places import LastRun, Places
 from data_contracts.rule import status_rule
 from data_contracts.settings import Settings, settings_of
@@ -229,7 +230,7 @@ def _open_night(
 
 
 def _check_clock(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
-    """Runs are put in order by their ids: a clock set back would bring old answers up again."""
+    """Refuse a clock set back: runs are ordered by id, and old answers would come up again."""
     last = connection.execute("select max(run_id) from runs").fetchone()
     if last and last[0] and last[0] >= run_id:
         message = (
@@ -310,7 +311,7 @@ def _nothing_new(night: Night) -> bool:
 
 
 def _check_something_new_was_taken(night: Night) -> None:
-    """New files of which nothing at all can be used: somebody must look before more is shown."""
+    """Stop where new files came and nothing of them can be used: somebody must look first."""
     taken = night.number(
         "select sum(landed - quarantined) from files where run_id = $run_id", run_id=night.run_id
     )

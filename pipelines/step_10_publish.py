@@ -18,7 +18,7 @@ import polars as pl
 
 from data_contracts.contract import Table, ddl, quoted
 from data_contracts.errors import AccountingError
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.places import Pointer, sync_folder
 from data_contracts.tables import JUDGED_TABLES, VERSIONS
 from data_contracts.tables_published import PUBLISHED_FOR_ALL, PUBLISHED_FOR_CASES

@@ -35,7 +35,7 @@ def deidentify(night: Night) -> Counts:
     passed: dict[int, tuple[pl.DataFrame, FileMapping, str]] = {}
     for number, file_id, entry in staged:
         file = night.mapping.file[entry]
-        text = night.frame(f"select * from staging.text_{number}")  # noqa: S608 - our own number
+        text = night.frame(f"select * from staging.text_{number}")
         night.run(f"drop table staging.text_{number}")
         found = _identifying(
             text,
@@ -210,9 +210,7 @@ def _add_starts(starts: pl.DataFrame, *tables: pl.DataFrame) -> pl.DataFrame:
             told = whole("practice_day") - whole("day")
         else:
             continue
-        starts = _new_starts(
-            starts, table.group_by("case_id").agg(start=told.min().cast(pl.Int64))
-        )
+        starts = _new_starts(starts, table.group_by("case_id").agg(start=told.min().cast(pl.Int64)))
     return starts
 
 

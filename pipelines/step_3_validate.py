@@ -15,7 +15,7 @@ import polars as pl
 from data_contracts.contract import Table
 from data_contracts.errors import UnstuckError
 from data_contracts.mapping import FileMapping
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from data_contracts.row_rules import RowRule, row_rules
 from data_contracts.tables import incoming, sent_columns
 from data_contracts.tables_incoming import INCOMING
@@ -71,9 +71,10 @@ def typed_rows(
         if column.type in ("bigint", "double") and column.name in clean.columns
     }
     rows = clean.with_row_index("row").with_columns(
-        spelled_number(name, file.decimal).alias(f"{name}_number") for name in sorted(numeric | {"time"})
+        spelled_number(name, file.decimal).alias(f"{name}_number")
+        for name in sorted(numeric | {"time"})
         if name in clean.columns
-    )  # fmt: skip
+    )
     if table.name != "scores":
         return rows
     return _with_time(_with_measure(rows, file, measures), file)

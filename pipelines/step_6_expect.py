@@ -12,7 +12,7 @@ from hashlib import sha256
 import numpy as np
 import polars as pl
 
-from data_contracts.measures import Measure
+from data_contracts.measure import Measure
 from models.expected_course import ExpectedCourse
 from models.mixed_model import CannotLearnError, Floats
 from pipelines.night import Counts, Night

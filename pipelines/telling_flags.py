@@ -32,10 +32,16 @@ def answers_as_text(found: list[Answer]) -> str:
     count = sum(answer.kind is not None for answer in found)
     cases = len({answer.case_id for answer in found if answer.kind is not None})
     paragraphs.append(
-        f"{count} flags on {cases} cases; {found[0].as_of}; rule {found[0].rule_version}. "
+        f"{counted(count, 'flag')} on {counted(cases, 'case')}; {found[0].as_of}; "
+        f"rule {found[0].rule_version}. "
         "A flag is a reason to talk, not a diagnosis."
     )
     return "\n\n".join(paragraphs)
+
+
+def counted(count: int, thing: str) -> str:
+    """Return "1 flag", "2 flags"."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _paragraph(answer: Answer) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from data_contracts.measures import Measure, measures_for
+from data_contracts.measure import Measure
+from data_contracts.measures import measures_for
 from data_contracts.places import Places
 from data_contracts.rule import StatusRule, rule_text, status_rule
 from data_contracts.settings import settings_of

@@ -57,7 +57,7 @@ def test_a_thousand_random_pairs_show_no_case_outside_the_scope(practice: Places
     snapshot = reading.current_snapshot(practice)
     scopes = scopes_of(practice, Roles())
     expected = holders(practice)
-    random = Random(20261122)  # noqa: S311 - draws pairs, no secrets
+    random = Random(20261122)
     seen_inside = 0
     for _ in range(1000):
         supervisor = random.choice(list(scopes))

@@ -8,13 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from data_contracts.errors import ContractError
-from data_contracts.measures import (
-    Measure,
-    MeasureContractError,
-    built_in_measures,
-    measures_fingerprint,
-    measures_for,
-)
+from data_contracts.measure import Measure, MeasureContractError
+from data_contracts.measures import built_in_measures, measures_fingerprint, measures_for
 
 MEASURES = built_in_measures()
 

@@ -8,7 +8,8 @@ import status_rule_reference as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_contracts.measures import Measure, built_in_measures
+from data_contracts.measure import Measure
+from data_contracts.measures import built_in_measures
 from data_contracts.rule import status_rule
 from models.status import VERDICTS, judge, pace
 

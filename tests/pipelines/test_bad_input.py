@@ -85,7 +85,9 @@ attended = "came"
 """
 
 
-def mapped(file: str = "", columns: str = "", time: str = 'unit = "day"', measures: str = "") -> str:
+def mapped(
+    file: str = "", columns: str = "", time: str = 'unit = "day"', measures: str = ""
+) -> str:
     return SCORES.format(file=file, columns=columns, time=time, measures=measures)
 
 
@@ -246,9 +248,7 @@ def test_a_declared_encoding_is_read(sent: Any) -> None:
 
 
 @pytest.mark.parametrize("with_bad_byte", [False, True])
-def test_a_byte_order_mark_is_no_part_of_the_first_column(
-    sent: Any, with_bad_byte: bool
-) -> None:
+def test_a_byte_order_mark_is_no_part_of_the_first_column(sent: Any, with_bad_byte: bool) -> None:
     bad = b"\xff\xfe,0,PHQ-9,1\n" if with_bad_byte else b""
     practice = sent(b"\xef\xbb\xbf" + (HEADER + ANN).encode() + bad)
     assert practice.scores() == ANN_SCORES
@@ -257,9 +257,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(
 
 @pytest.mark.parametrize("ending", ["\r\n", "\r"])
 @pytest.mark.parametrize("with_bad_byte", [False, True])
-def test_line_ends_of_any_system_are_line_ends(
-    sent: Any, ending: str, with_bad_byte: bool
-) -> None:
+def test_line_ends_of_any_system_are_line_ends(sent: Any, ending: str, with_bad_byte: bool) -> None:
     content = (HEADER + ANN).replace("\n", ending).encode()
     if with_bad_byte:
         content += b"\xff,0,PHQ-9,1" + ending.encode()
@@ -901,7 +899,7 @@ def test_no_value_of_a_practice_reaches_a_message_or_a_log(
     practice.send(f"case,{CANARY}\nid-{CANARY}-1,0\n".replace(CANARY, "x", 1), "short.csv")
     report = practice.night()
     assert len(report.refused) == 3
-    assert {case_id for case_id in practice.statuses()} == {f"id-{CANARY}-{n}" for n in range(3)}
+    assert set(practice.statuses()) == {f"id-{CANARY}-{n}" for n in range(3)}
     told = [*report.warnings, *(reason for _, reason in report.refused), str(report)]
     told += [practice.places.last_run_file.read_text(), practice.places.pointer_file.read_text()]
     told += [str(practice.published(name).rows()) for name in ("quarantine", "files", "runs")]

@@ -111,7 +111,7 @@ def test_explain_says_why_and_what_would_remove_the_flag(told: Any) -> None:
     assert code == 0
     assert "stuck" in printed
     assert "Still above the cut-off of 10." in printed
-    assert "This flag goes when" in printed
+    assert "this flag goes if the last two PHQ-9 scores average" in printed
 
 
 def test_an_unknown_case_is_said_to_be_unknown(told: Any) -> None:

@@ -47,9 +47,7 @@ order by case_id, measure_id, occasion
 
 
 def by_series(rows: pl.DataFrame) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
-    for (case_id, measure_id), part in rows.group_by(
-        "case_id", "measure_id", maintain_order=True
-    ):
+    for (case_id, measure_id), part in rows.group_by("case_id", "measure_id", maintain_order=True):
         yield str(case_id), str(measure_id), part.to_dicts()
 
 
@@ -131,7 +129,7 @@ Series = dict[tuple[str, str], tuple[list[Score], list[int]]]
 def series(simulated: Any) -> Series:
     """Return scores and session days by course and measure, from the current tables alone."""
     scores = simulated.warehouse(
-        "select case_id, measure_id, \"at\", day, value from scores "
+        'select case_id, measure_id, "at", day, value from scores '
         "where subscale = 'total' and rater = 'client' order by all"
     ).filter(pl.col("measure_id").is_in(OUTCOMES))
     attended: dict[str, list[int]] = defaultdict(list)
@@ -260,9 +258,7 @@ def test_every_case_of_the_simulated_practice_has_the_reference_s_case_status(
     assert codes >= {"measures_disagree", "another_stuck"}
 
 
-def stale_on(
-    now: dict[str, Any], said: dict[str, Any], measure_id: str, series: Series
-) -> bool:
+def stale_on(now: dict[str, Any], said: dict[str, Any], measure_id: str, series: Series) -> bool:
     """Tell whether what a measure said last is too old on the day of another score."""
     _, session_days = series[now["case_id"], measure_id]
     since = sum(said["day"] < session_day <= now["day"] for session_day in session_days)
