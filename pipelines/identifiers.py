@@ -35,29 +35,29 @@ _NAMES = frozenset(
     """
     aaron adam ahmed aisha alan albert alex alexander alexandra ali alice amanda amy ana andrea
     andreas andrew angela anita ann anna anne anthony antonio arthur barbara ben benjamin bernd
-    bernhard beth brian brigitte carl carla carlos carol caroline catherine charles charlotte chloe
-    chris christian christina christine christopher claire clara claudia daniel daniela david deborah
-    dennis diana dieter donald donna dorothy edward elena elisabeth elizabeth ella ellen emily emma
-    eric erika ethan eva fatima felix florian frances francesca frank franz fred gabriel gary
-    george georg gerhard grace greg hannah hans harry heather heidi heike heinz helen helga
-    helmut henry holger ian ibrahim ingrid isabel jack jacob jakob james jan jane janet jason
-    jean jennifer jens jessica jim joan joe johanna john jonas jonathan jordan jorge jose joseph
-    joshua juan judith julia julie jurgen justin karen karin karl katharina katherine kathleen
-    katie kelly kenneth kevin kim klaus laura lea lena leon leonie linda lisa lucas lucia lucy
-    luis lukas maja manfred manuel marco margaret maria marie marion mark markus martin martina
-    mary matthew matthias max maximilian megan melanie mia michael michelle miguel mike mohamed
-    mohammed monika nadine nancy natalie nicholas nicole nina nora norbert olivia omar oliver
-    oscar pablo pamela patricia patrick paul paula pedro peter petra philip rachel rainer ralf
-    raymond rebecca renate richard rita robert robin roger rosa rose ruth ryan sabine samantha
-    samuel sandra sara sarah scott sean sebastian sharon silvia simon sofia sophia sophie stefan
-    stefanie stephanie stephen steven susan susanne sven tanja teresa theresa thomas tim timothy
-    tobias tom tony ursula ute uwe valerie vanessa vera victoria walter werner william wolfgang
-    yusuf yvonne zoe
-    becker brown clark davies davis evans fischer garcia gonzalez green hall harris hill hoffmann
-    hughes jackson johnson jones khan klein koch kowalski lee lewis lopez martinez meyer miller
-    moore mueller muller nguyen novak patel perez richter roberts robinson rodriguez rossi schmidt
-    schneider schulz schwarz singh smith taylor thompson turner wagner walker weber white williams
-    wilson wolf wood wright young zimmermann
+    bernhard beth brian brigitte carl carla carlos carol caroline catherine charles charlotte
+    chloe chris christian christina christine christopher claire clara claudia daniel daniela
+    david deborah dennis diana dieter donald donna dorothy edward elena elisabeth elizabeth ella
+    ellen emily emma eric erika ethan eva fatima felix florian frances francesca frank franz
+    fred gabriel gary george georg gerhard grace greg hannah hans harry heather heidi heike
+    heinz helen helga helmut henry holger ian ibrahim ingrid isabel jack jacob jakob james jan
+    jane janet jason jean jennifer jens jessica jim joan joe johanna john jonas jonathan jordan
+    jorge jose joseph joshua juan judith julia julie jurgen justin karen karin karl katharina
+    katherine kathleen katie kelly kenneth kevin kim klaus laura lea lena leon leonie linda lisa
+    lucas lucia lucy luis lukas maja manfred manuel marco margaret maria marie marion mark
+    markus martin martina mary matthew matthias max maximilian megan melanie mia michael
+    michelle miguel mike mohamed mohammed monika nadine nancy natalie nicholas nicole nina nora
+    norbert olivia omar oliver oscar pablo pamela patricia patrick paul paula pedro peter petra
+    philip rachel rainer ralf raymond rebecca renate richard rita robert robin roger rosa rose
+    ruth ryan sabine samantha samuel sandra sara sarah scott sean sebastian sharon silvia simon
+    sofia sophia sophie stefan stefanie stephanie stephen steven susan susanne sven tanja teresa
+    theresa thomas tim timothy tobias tom tony ursula ute uwe valerie vanessa vera victoria
+    walter werner william wolfgang yusuf yvonne zoe
+    becker brown clark davies davis evans fischer garcia gonzalez green hall harris hill
+    hoffmann hughes jackson johnson jones khan klein koch kowalski lee lewis lopez martinez
+    meyer miller moore mueller muller nguyen novak patel perez richter roberts robinson
+    rodriguez rossi schmidt schneider schulz schwarz singh smith taylor thompson turner wagner
+    walker weber white williams wilson wolf wood wright young zimmermann
     """.split()  # noqa: SIM905 - a list of 400 quoted names would be unreadable
 )
 _EMAIL = r"[^\s@]+@[^\s@]+\.[A-Za-z]{2,}"
