@@ -118,7 +118,11 @@ class FileMapping(_Part):
             self._check_scores()
         else:
             table = next(table for table in INCOMING if table.name == self.table)
-            self._check_has([column.name for column in sent_columns(table) if not column.nullable])
+            needed = [column.name for column in sent_columns(table) if not column.nullable]
+            if "time" in self.columns:
+                self._check_time_becomes_days()
+                needed = [name for name in needed if name != "day"]
+            self._check_has(needed)
         return self
 
     def measures_used(self) -> set[str]:
@@ -133,9 +137,19 @@ class FileMapping(_Part):
         table = next(table for table in INCOMING if table.name == self.table)
         names = tuple(column.name for column in sent_columns(table))
         if self.table != "scores":
-            return (*names, "withdrawn")
+            return (*names, "withdrawn", *(("time",) if self._has_own_day(names) else ()))
         hidden = ("measure_id", "clock", "at")
         return (*(name for name in names if name not in hidden), *_SCORES_EXTRA)
+
+    @staticmethod
+    def _has_own_day(names: tuple[str, ...]) -> bool:
+        """Return whether rows have a day of their own, which a time column can give."""
+        return "day" in names
+
+    def _check_time_becomes_days(self) -> None:
+        if "day" in self.columns or self.time.unit not in ("day", "date"):
+            message = f"the time of {self.table} is a day or a date, in place of a day column"
+            raise ValueError(message)
 
     def _check_scores(self) -> None:
         self._check_has(["case_id", "time"] + ([] if self.values else ["measure", "value"]))

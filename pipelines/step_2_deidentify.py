@@ -49,7 +49,9 @@ def deidentify(night: Night) -> Counts:
         clean = _with_pseudonyms(night, _in_our_names(text, file))
         passed[number] = (clean, file, file_id)
     _replace_practice_days(night, passed)
-    for number, (clean, _, _) in passed.items():
+    for number, (clean, file, _) in passed.items():
+        if file.table != "scores" and "time" in clean.columns:
+            clean = clean.rename({"time": "day"})
         night.connection.register("clean_rows", clean.to_arrow())
         night.run(f"create table staging.clean_{number} as select * from clean_rows")
         night.connection.unregister("clean_rows")

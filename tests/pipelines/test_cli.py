@@ -210,3 +210,42 @@ def test_the_command_line_starts_without_anything_heavy() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert printed.stdout.strip() == "[]"
+
+
+DATED = """
+format = 1
+case_ids = "keep"
+
+[[file]]
+table = "scores"
+path = "scores*.csv"
+columns = { case_id = "case", time = "date", measure = "measure", value = "score" }
+time = { unit = "date", format = "%d.%m.%Y" }
+measures = { "PHQ-9" = "phq9" }
+
+[[file]]
+table = "sessions"
+path = "sessions*.csv"
+columns = { case_id = "case", session = "number", time = "date", attended = "came" }
+time = { unit = "date", format = "%d.%m.%Y" }
+"""
+
+
+def test_dated_scores_and_sessions_meet_on_the_same_clock_and_no_date_stays(practice: Any) -> None:
+    practice.map(DATED)
+    weeks = [f"{day:02}.0{month}.2025" for month in (3, 4) for day in (1, 8, 15, 22)]
+    practice.send("case,date,measure,score\n" + "".join(f"A1,{week},PHQ-9,18\n" for week in weeks))
+    practice.send(
+        "case,number,date,came\n"
+        + "".join(f"A1,{number},{week},yes\n" for number, week in enumerate(weeks, 1)),
+        "sessions.csv",
+    )
+    practice.night()
+    points = practice.published("course_points").sort("occasion")
+    assert points["day"].to_list() == [0, 7, 14, 21, 31, 38, 45, 52]
+    assert points["sessions_attended"].to_list() == list(range(1, 9))
+    assert practice.statuses() == {"A1": ("stuck", "no_gain")}
+    for path in practice.places.home.rglob("*.duckdb"):
+        content = path.read_bytes()
+        assert b"01.03.2025" not in content, path.name
+        assert b"2025-03-01" not in content, path.name
