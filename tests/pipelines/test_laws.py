@@ -338,11 +338,11 @@ def said_by_day(practice: Any) -> dict[tuple[str, str, int], tuple[str, ...]]:
     """Return status, code and deciding measure by case, measure and day.
 
     Before the baseline nothing can be judged, and whether a score will be the baseline is known
-    only when treatment begins: these two codes count as one.
+    only when treatment begins: the codes of what cannot be judged then count as one.
     """
     rows = practice.warehouse(
         "select case_id, measure_id, day, status, "
-        "case when code in ('no_score', 'no_baseline') then 'no start' else code end, "
+        "case when code in ('no_score', 'no_baseline', 'stale') then 'no start' else code end, "
         "case when status = 'cannot_judge' then '' else decided_by end from statuses"
     )
     return {(case_id, measure, day): tuple(said) for case_id, measure, day, *said in rows.rows()}
