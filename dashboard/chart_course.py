@@ -24,6 +24,7 @@ from dashboard.words import BAND, INK, MUTED, Mark, number
 HEIGHT = 270
 SMALL_HEIGHT = 120
 _NAME_LETTERS = 10
+CLEAR_CHANGE = "clear change"
 _EXPECTED_LINE = "#9fb3c8"
 _DASHED, _DOTTED = (6, 3), (1.5, 2.5)
 _LABELLED_GAP_SHARE = 0.14  # of the axis between two labels "no score"
@@ -43,7 +44,7 @@ class Scale:
     @property
     def lines(self) -> list[tuple[str, float, tuple[float, ...]]]:
         """Cut-off and clear-change line, where there are any inside the range."""
-        known = (("cut-off", self.cutoff, _DASHED), ("clear change", self.clear_change, _DOTTED))
+        known = (("cut-off", self.cutoff, _DASHED), (CLEAR_CHANGE, self.clear_change, _DOTTED))
         return [
             (name, level, dash)
             for name, level, dash in known
@@ -178,8 +179,15 @@ def _no_score(points: pl.DataFrame, axis: TimeAxis, height: int) -> list[alt.Cha
 
 def _labels(points: pl.DataFrame, band: pl.DataFrame, scale: Scale) -> Sequence[LineEnd]:
     labels = [
-        LineEnd(text=f"{name} {number(level)}", value=level, colour=MUTED)
-        for name, level, _ in scale.lines
+        LineEnd(text=words, value=level, colour=MUTED)
+        for words, level in (
+            # "at": its level on this scale, not its size, which the sentences give.
+            (
+                f"{name} at {number(level)}" if name == CLEAR_CHANGE else f"{name} {number(level)}",
+                level,
+            )
+            for name, level, _ in scale.lines
+        )
     ]
     if len(points):
         value = points["value"][-1]

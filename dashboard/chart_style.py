@@ -13,7 +13,9 @@ from dashboard.words import INK, LINE, MUTED
 
 FONT = "system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
 LABEL_SIZE = 12
-_RULER = "8 in 10 within m"  # the widest label beside a line; keeps charts above one another level
+_RULER = (
+    "clear change at 88"  # the widest label beside a line; keeps charts above one another level
+)
 _Y_AXIS_PIXELS = 26
 
 

@@ -37,13 +37,13 @@ _FIGURES = (
     ),
     Figure(
         name="recovery",
-        title="Recovered",
+        title="Out of the clinical range at the end",
         counts="ended outside it",
         denominator="ended cases that started in the clinical range",
     ),
     Figure(
         name="reliable_recovery",
-        title="Recovered, and clearly better",
+        title="Recovered: out of the clinical range and clearly better",
         counts="ended outside it and at least one clear change better",
         denominator="ended cases that started in the clinical range",
     ),

@@ -22,7 +22,7 @@ from dashboard.case_words import (
 )
 from dashboard.reading import CaseRecord
 from dashboard.visit import Visit
-from dashboard.words import code_words, mark, moment, plain, small
+from dashboard.words import code_words, counted, mark, moment, plain, small
 from data_contracts.rule import rule_text, status_rule
 
 NO_SOURCE = "no number of its own is used"
@@ -105,7 +105,8 @@ def _header(visit: Visit, record: CaseRecord, standing: Standing | None) -> None
         case["site_id"] and f"site {case['site_id']}",
         case["problem_code"],
         seen is not None
-        and (f"{seen} of {planned} planned sessions" if planned else f"{seen} sessions"),
+        and (f"{seen} of {planned} planned sessions" if planned else counted(seen, "session"))
+        + " attended",
         visit.last_contact(case["days_since_contact"]),
         standing and f"rule {standing.rule_version}",
         f"published {moment(visit.snapshot.published_at)}",

@@ -114,7 +114,8 @@ def _runs(runs: pl.DataFrame, counts: pl.DataFrame, run_id: str) -> None:
     st.table(
         runs.head(RUNS_SHOWN).select(
             pl.col("run_id").alias("Run"),
-            pl.col("trigger").alias("Started by"),
+            pl.col("started_at").map_elements(moment, return_dtype=pl.String).alias("Started"),
+            pl.col("trigger").alias("By"),
             pl.col("state").alias("State"),
             pl.col("rule_version").alias("Rule"),
         ),

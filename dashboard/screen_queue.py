@@ -104,7 +104,7 @@ def _rows(visit: Visit, rows: pl.DataFrame) -> None:
 
 def _row(visit: Visit, row: dict[str, Any]) -> None:
     with st.container(border=True):
-        status, reason, way = st.columns([1.6, 6.2, 1.8], vertical_alignment="center")
+        status, reason, way = st.columns([2, 5.9, 1.8], vertical_alignment="center")
     status.markdown(mark(row["kind"]).markdown)
     words = reason.container(gap=None)
     words.markdown(f"### {plain(row['sentence'])}", anchors=False)
@@ -135,7 +135,7 @@ def _remarks(row: dict[str, Any]) -> str:
 def _facts(visit: Visit, row: dict[str, Any]) -> str:
     seen = row["sessions_attended"]
     facts = [
-        "sessions not sent" if seen is None else counted(seen, "session"),
+        "sessions not sent" if seen is None else f"{counted(seen, 'session')} attended",
         visit.last_contact(row["days_since_contact"]),
         row["therapist_id"] or "no therapist",
         since(row["since_session"], row["since_day"]),

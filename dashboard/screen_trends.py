@@ -40,7 +40,8 @@ def show(visit: Visit) -> None:
             f"{rule.round_to} · sites in alphabetical order: this is no ranking  \n"
             f"“{hidden(preset)}”: so few cases count, or do not count, or a larger number would "
             "give such a small one away. It never means none.  \n"
-            "Quarters are 91 days on the practice's own clock, by the day care ended."
+            "Quarters are 91 days on the practice's own clock, by the day care ended; the last "
+            "may not be over."
         )
     )
     if trends.is_empty():

@@ -72,7 +72,7 @@ def table_named(name: str) -> Table:
 
 def tables_fingerprint() -> str:
     """Return a hash that changes when any declaration of a table does (16 hex digits)."""
-    return sha256(repr(WAREHOUSE).encode()).hexdigest()[:16]
+    return sha256(repr(EVERY_TABLE).encode()).hexdigest()[:16]
 
 
 def identifying_columns() -> tuple[tuple[str, str], ...]:

@@ -103,6 +103,7 @@ PUBLISHED_MEASURES = Table(
         technical("subscale", "text", "'total', or a subscale or item"),
         technical("name", "text", "as a clinician says it"),
         technical("role", "text", "outcome, alliance or process"),
+        technical("rater", "text", "who fills it in: scores by others are not judged"),
         technical("higher_is", "text", "worse or better"),
         technical("minimum", "double", "lowest possible score"),
         technical("maximum", "double", "highest possible score"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Literal
 
@@ -15,6 +16,11 @@ Section = Literal["status", "context", "flag", "status_words", "quarantine"]
 def _content() -> dict[str, dict[str, str]]:
     text = (files("data_contracts") / "wording.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
+
+
+def wording_fingerprint() -> str:
+    """Return a hash of all sentences (8 hex digits): changed words are said anew of every case."""
+    return sha256(repr(_content()).encode()).hexdigest()[:8]
 
 
 def templates(section: Section) -> dict[str, str]:

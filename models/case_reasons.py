@@ -80,7 +80,8 @@ def disagreement_reasons(
 def stale_reasons(current: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.DataFrame:
     """Return one sentence for every case and measure that is stale today.
 
-    `current` holds rows of current_statuses, all with code stale.
+    `current` holds rows of current_statuses, all with code stale; `last_day, last_occasion,
+    last_status` are those of the measure that decides.
     """
     names = {name: measure.name for name, measure in measures.items()}
     words = templates("status_words")
@@ -88,7 +89,7 @@ def stale_reasons(current: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.
         name=pl.col("decided_by").replace_strict(names, default="?"),
         last_when=pl.when(pl.col("last_day").is_not_null())
         .then(pl.format("day {}", "last_day"))
-        .otherwise(pl.format("score {}", pl.col("occasion") + 1)),
+        .otherwise(pl.format("score {}", pl.col("last_occasion") + 1)),
         last_status=pl.col("last_status").replace_strict(words, default="?"),
     )
     template = templates("status")["cannot_judge.stale"]

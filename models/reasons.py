@@ -146,7 +146,11 @@ def _with_words(
         expected=number_text(pl.col("expected").round(0)),
         gain=_signed(pl.col("level_gain")),
         best_gain=_signed(pl.col("best")),
-        loss=number_text(pl.col("level_gain")),
+        loss=number_text(
+            pl.when(pl.col("code") == "two_scores")
+            .then((pl.col("gain") + pl.col("gain").shift(1).over("case_id", "measure_id")) / 2)
+            .otherwise("level_gain")
+        ),
         score_loss=number_text(pl.col("gain")),
         change=number_text(pl.col("rc")),
         half_change=number_text(pl.col("rc") * thresholds.easing_share),

@@ -10,6 +10,7 @@ import json
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -86,16 +87,13 @@ def flags_now(places: Places, *, everything: bool = False) -> list[Answer]:
 def flags_at_day(places: Places, day: int, *, everything: bool = False) -> list[Answer]:
     """Return what the rule of today says with every case's data up to its day."""
     snapshot = Snapshot(places)
-    cases = snapshot.frame("cases_at_day", day=day)
-    of_status = cases.filter(pl.col("status").is_in(_STATUS_KINDS)).select(
-        "case_id",
-        kind="status",
-        measure_id="measure",
-        opened_occasion="since_occasion",
-        opened_day="since_day",
+    return _answers(
+        snapshot,
+        snapshot.frame("cases_at_day", day=day),
+        snapshot.frame("flags_at_day", day=day),
+        as_of=f"day {day} of each case",
+        everything=everything,
     )
-    flags = pl.concat([of_status, snapshot.frame("flags_at_day", day=day)], how="vertical_relaxed")
-    return _answers(snapshot, cases, flags, as_of=f"day {day} of each case", everything=everything)
 
 
 def flags_as_of(places: Places, moment: date | int, *, everything: bool = False) -> list[Answer]:
@@ -108,6 +106,7 @@ def flags_as_of(places: Places, moment: date | int, *, everything: bool = False)
         shown = snapshot.frame("shown_by_run_day", day=moment)
         told = f"shown on practice day {moment}"
     therapists = dict(snapshot.frame("therapists").iter_rows())
+    flags = snapshot.frame("flag_history")
     found = []
     for row in shown.filter(pl.col("measure_id") == "case").iter_rows(named=True):
         kinds: list[str | None] = [kind for kind in row["kinds"].split(",") if kind]
@@ -118,12 +117,12 @@ def flags_as_of(places: Places, moment: date | int, *, everything: bool = False)
                 case_id=row["case_id"],
                 therapist_id=therapists.get(row["case_id"]),
                 kind=kind,
-                measure=row["decided_by"] if kind in (None, *_STATUS_KINDS) else None,
+                measure=flag["measure_id"] if flag else row["decided_by"],
                 status=row["status"],
                 code=row["code"],
                 tags=[],
-                since_occasion=row["since_occasion"],
-                since_day=row["since_day"],
+                since_occasion=flag["opened_occasion"] if flag else row["since_occasion"],
+                since_day=flag["opened_day"] if flag else row["since_day"],
                 occasions=row["occasion"] + 1,
                 first_score=row["first_score"],
                 last_score=row["last_score"],
@@ -135,8 +134,22 @@ def flags_as_of(places: Places, moment: date | int, *, everything: bool = False)
                 verified=row["is_verified"],
             )
             for kind in kinds
+            for flag in [_flag_then(flags, row["case_id"], kind, row["run_id"])]
         ]
     return sorted(found, key=_order)
+
+
+def _flag_then(
+    flags: pl.DataFrame, case_id: str, kind: str | None, run_id: str
+) -> dict[str, Any] | None:
+    """Return the flag of a kind that a run had open for a case."""
+    found = flags.filter(
+        (pl.col("case_id") == case_id)
+        & (pl.col("kind") == kind)
+        & (pl.col("opened_run_id") <= run_id)
+        & (pl.col("closed_run_id").is_null() | (pl.col("closed_run_id") > run_id))
+    )
+    return found.row(0, named=True) if found.height else None
 
 
 def answers_for_case(
@@ -235,8 +248,9 @@ def _reasons(
             for said in sentences.get((case_id, str(row["measure_id"])), [])
             if said[1] in (kind, f"leaves_{kind}", f"unverified_{kind}")
         ]
+        wanted = row["said_occasion"]  # of a day in the past: what was said when it opened
         newest = max((occasion for occasion, _, _ in own), default=0)
-        chosen = [said for said in own if said[0] == newest]
+        chosen = [said for said in own if said[0] == (newest if wanted is None else wanted)]
     else:
         is_stale = row["code"] == "stale"
         chosen = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from data_contracts.errors import NothingPublishedError, UnstuckError
+from data_contracts.mapping import read_mapping
 from data_contracts.measures import measures_for
 from data_contracts.places import Places
 from data_contracts.rule import status_rule
@@ -34,8 +35,9 @@ class Check:
 
 
 def checks(places: Places) -> list[Check]:
-    """Look at interpreter, packages, settings, measures, the published state, disk and port."""
-    found = [_python(), *_packages(), _settings(places), _measures(places), _published(places)]
+    """Look at interpreter, packages, home, settings, inputs, what is published, disk and port."""
+    found = [_python(), *_packages(), _home(places), _settings(places), *_inputs(places)]
+    found += [_measures(places), _published(places)]
     found += [_last_run(places), _disk(places), _port(places)]
     return found
 
@@ -69,6 +71,37 @@ def _settings(places: Places) -> Check:
     return Check(what="settings", is_fine=True, told=f"{where}; rule {rule.version}")
 
 
+def _home(places: Places) -> Check:
+    exists = places.home.is_dir()
+    told = str(places.home) if exists else (
+        f"there is no {places.home} yet: 'unstuck init --home {places.home}' makes one"
+    )  # fmt: skip
+    return Check(what="home", is_fine=True, told=told)
+
+
+def _inputs(places: Places) -> list[Check]:
+    """Look at source and mapping where the settings name them."""
+    try:
+        settings = settings_of(places)
+    except UnstuckError:
+        return []
+    found = []
+    if settings.source:
+        source = (places.home / settings.source).resolve()
+        told = str(source) if source.is_dir() else f"there is no folder {source}: see 'source'"
+        found.append(Check(what="source", is_fine=source.is_dir(), told=told))
+    if settings.mapping:
+        mapping = (places.home / settings.mapping).resolve()
+        try:
+            count = len(read_mapping(mapping).file)
+        except UnstuckError as error:
+            found.append(Check(what="mapping", is_fine=False, told=str(error)))
+        else:
+            told = f"{mapping}: {count} [[file]] {'entry' if count == 1 else 'entries'}"
+            found.append(Check(what="mapping", is_fine=True, told=told))
+    return found
+
+
 def _measures(places: Places) -> Check:
     try:
         measures = measures_for(places.measures if places.measures.exists() else None)
@@ -98,8 +131,10 @@ def _last_run(places: Places) -> Check:
     if last is None:
         return Check(what="last run", is_fine=True, told="none yet")
     is_fine = last.state != "failed"
-    told = f"{last.state}, started {last.started_at:%Y-%m-%d %H:%M}"
-    return Check(what="last run", is_fine=is_fine, told=f"{told} {last.message}".strip())
+    told = f"{last.state}, started {last.started_at:%Y-%m-%d %H:%M} UTC"
+    return Check(
+        what="last run", is_fine=is_fine, told=f"{told}: {last.message}" if last.message else told
+    )
 
 
 def _disk(places: Places) -> Check:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_contracts.errors import UnstuckError
+from pipelines.cli_change import change
+from pipelines.cli_gains import gains
 
 if TYPE_CHECKING:
     from pipelines.answers import Answer
@@ -142,6 +144,17 @@ def rules(home: Home = None, json: Json = False) -> None:
 
     places = Places.at(home)
     say(rules_as_json(places) if json else rules_as_text(places))
+
+
+app.command(
+    epilog="Example: unstuck change scores.csv --case client --time week --score phq9 --pre 0 "
+    "--post 12 --reliability 0.86 --sd-pre 6.1 --mean-pre 16 --cutoff 10"
+)(change)
+
+
+app.command(
+    epilog="Example: unstuck gains scores.csv --case case --time session --score bdi --cutoff 7"
+)(gains)
 
 
 @app.command(epilog="Example: unstuck dashboard --home ~/practice")

@@ -31,6 +31,7 @@ from data_contracts.places import LastRun, Places
 from data_contracts.rule import status_rule
 from data_contracts.settings import Settings, settings_of
 from data_contracts.tables import tables_fingerprint
+from data_contracts.wording import wording_fingerprint
 from pipelines.night import Counts, Night, Trigger, create_tables
 from pipelines.step_1_stage import stage
 from pipelines.step_2_deidentify import deidentify
@@ -241,10 +242,11 @@ def _check_clock(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
 
 
 def _contract_version(measures: dict[str, Measure], settings: Settings) -> str:
-    """Return a hash of tables, measures and the settings that change what is said of a case."""
+    """Return a hash of tables, measures, sentences and settings that change what is said."""
     decisive = (settings.care, settings.publishing.suppression, settings.curves)
     chosen = sha256(repr(decisive).encode()).hexdigest()[:8]
-    return f"{tables_fingerprint()}.{measures_fingerprint(measures)}.{chosen}"
+    versions = (tables_fingerprint(), measures_fingerprint(measures), wording_fingerprint(), chosen)
+    return ".".join(versions)
 
 
 def _steps(
@@ -385,7 +387,11 @@ def _count_steps(night: Night, counts: dict[str, Counts], seconds: dict[str, flo
 
 def _nothing_left(night: Night) -> str:
     reasons = night.rows(
-        "select path, coalesce(nullif(reason, ''), 'no row passed') from staging.staged_files"
+        "select path, coalesce(nullif(any_value(reason), ''), 'no row passed: ' || "
+        "coalesce(string_agg(row_count || ' x ' || rejects.rule_id, ', ' "
+        "order by row_count desc), 'there are no rows')) from staging.staged_files "
+        "left join (select file_id, rule_id, count(*) as row_count from staging.rejects "
+        "group by all) as rejects using (file_id) group by path order by path"
     )
     told = "\n".join(f"  {path}: {reason}" for path, reason in reasons)
     return f"no score could be taken from the files:\n{told}\nThe last snapshot stays"

@@ -60,7 +60,7 @@ def run_once(
             return _through_prefect(
                 places, source, mapping, "hand", watch, as_of=as_of, refit=refit, rebuild=rebuild
             )
-        say("Running in this process: no Prefect API is configured.")
+        say("Running in this process (no Prefect API is configured; none is needed).")
         return run_night(
             source=source,
             mapping=mapping,
@@ -123,8 +123,8 @@ def told(report: NightReport, places: Places) -> list[str]:
     lines += [f"Refused: {path}: {reason}" for path, reason in report.refused]
     if report.outcome == "unchanged":
         lines.append(
-            "Nothing new: same files, rule and day as the published state; nothing was changed "
-            f"({report.seconds:.1f} s)."
+            "Nothing new: no new file, same rule and day as the published state; nothing was "
+            f"changed ({report.seconds:.1f} s)."
         )
         return lines
     accepted = report.counts["accept"]

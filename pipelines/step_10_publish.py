@@ -134,7 +134,7 @@ def measure_rows(measures: dict[str, Measure]) -> pl.DataFrame:
     """Return published_measures: what charts and small print need of every measure."""
     rows = []
     for measure in measures.values():
-        shared = (measure.role, measure.higher_is)
+        shared = (measure.role, measure.rater, measure.higher_is)
         rows.append(
             (measure.measure_id, "total", measure.name, *shared, float(measure.minimum),
              float(measure.maximum), measure.cutoff, measure.reliable_change_points,
@@ -153,6 +153,7 @@ def measure_rows(measures: dict[str, Measure]) -> pl.DataFrame:
             "subscale": pl.String,
             "name": pl.String,
             "role": pl.String,
+            "rater": pl.String,
             "higher_is": pl.String,
             "minimum": pl.Float64,
             "maximum": pl.Float64,

@@ -105,6 +105,30 @@ left join said
     on
         current_statuses.case_id = said.case_id
         and current_statuses.measure_id = said.measure_id
+union all
+-- no outcome score yet, but a flag
+select
+    flags.case_id,
+    'case' as measure_id,
+    'cannot_judge' as status,
+    'no_score' as code,
+    any_value(open_kinds.kinds) as kinds,
+    -1 as occasion,
+    min(flags.opened_occasion) as since_occasion,
+    min(flags.opened_day) as since_day,
+    null as first_score,
+    null as last_score,
+    null as gain,
+    min(flags.measure_id) as decided_by,
+    false as is_verified,
+    any_value(coalesce(said.sentences, '[]')) as sentences
+from flags
+inner join open_kinds using (case_id)
+left join said on flags.case_id = said.case_id and said.measure_id = 'case'
+where
+    flags.closed_run_id is null
+    and flags.case_id not in (select case_id from current_statuses where measure_id = 'case')
+group by flags.case_id
 
 -- name: keep_shown
 -- A row only where something changed since it was last shown.
@@ -132,6 +156,26 @@ changed as (
         )
         or shown_now.last_score is distinct from last_shown.last_score
         or shown_now.first_score is distinct from last_shown.first_score
+    union all
+    -- what was taken back is shown no longer
+    select
+        case_id,
+        measure_id,
+        'cannot_judge' as status,
+        'withdrawn' as code,
+        '' as kinds,
+        occasion,
+        since_occasion,
+        since_day,
+        null as first_score,
+        null as last_score,
+        null as gain,
+        decided_by,
+        is_verified,
+        '[]' as sentences
+    from last_shown
+    anti join shown_now using (case_id, measure_id)
+    where last_shown.code != 'withdrawn'
 )
 
 select
@@ -160,8 +204,8 @@ select
     cases.therapist_id,
     case_facts.practice_day_start,
     cases.referral_day,
-    cases.end_day,
-    cases.end_reason,
+    case_facts.end_day,
+    case_facts.end_reason,
     cases.planned_sessions,
     cases.problem_code,
     cases.age_band,

@@ -42,14 +42,27 @@ def stage(night: Night) -> Counts:
     night.run(STAGED_FILES)
     night.run(REJECTS)
     seen = {file_id for (file_id,) in night.rows("select file_id from files")}
+    latest = dict(night.rows("select path, arg_max(file_id, position) from files group by path"))
     found = 0
+    unread: list[tuple[int, FileMapping, Path, str]] = []
     for entry, file in enumerate(night.mapping.file):
-        for path in _matching(night.source, file):
+        matching = _matching(night.source, file)
+        if not matching:
+            night.warnings.append(
+                f"no file matches {file.path!r}, which the mapping sends to {file.table}: "
+                "has an export stopped coming?"
+            )
+        for path in matching:
             found += 1
             file_id = _file_id(night, file, path)
+            last = latest.get(path.relative_to(night.source).as_posix(), file_id)
+            if file_id in seen and not last.startswith(file_id):
+                file_id = _as_read_again(file_id, seen)
             if file_id not in seen:
                 seen.add(file_id)
-                _stage_file(night, entry, file, path, file_id)
+                unread.append((entry, file, path, file_id))
+    for entry, file, path, file_id in _as_they_came(night, unread):
+        _stage_file(night, entry, file, path, file_id)
     if not found:
         wanted = ", ".join(file.path for file in night.mapping.file)
         message = f"no file in {night.source} matches the mapping (looked for {wanted})"
@@ -59,6 +72,35 @@ def stage(night: Night) -> Counts:
         rows_out=night.number("select sum(lines) from staging.staged_files"),
         quarantined=night.number("select count(*) from staging.rejects"),
     )
+
+
+def _as_read_again(file_id: str, seen: set[str]) -> str:
+    """Return an id of its own for a file that went back to what it held before: it is news."""
+    times = sum(known.startswith(file_id) for known in seen)
+    return f"{file_id}.{times}"
+
+
+def _as_they_came(
+    night: Night, unread: list[tuple[int, FileMapping, Path, str]]
+) -> list[tuple[int, FileMapping, Path, str]]:
+    """Return files read before in the order they landed, then new ones in that of the mapping.
+
+    A changed mapping or measure has all its files read again in one night: a correction must still
+    come after what it corrects.
+    """
+    landed: dict[tuple[str, str], int] = {
+        (path, table): position
+        for path, table, position in night.rows(
+            "select path, table_name, max(position) from files group by path, table_name"
+        )
+    }
+    new = len(landed) + max(landed.values(), default=0)
+
+    def place(file: tuple[int, FileMapping, Path, str]) -> int:
+        _, mapped, path, _ = file
+        return landed.get((path.relative_to(night.source).as_posix(), mapped.table), new)
+
+    return sorted(unread, key=place)
 
 
 def _matching(source: Path, file: FileMapping) -> list[Path]:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import polars as pl
 
+from data_contracts.errors import ContractError
 from data_contracts.mapping import FileMapping
 from pipelines.identifiers import Identifying, by_content, by_name
 from pipelines.night import Counts, Night
@@ -134,6 +135,7 @@ def _with_pseudonyms(night: Night, clean: pl.DataFrame) -> pl.DataFrame:
     if night.mapping.case_ids == "keep" or "case_id" not in clean.columns:
         return clean
     source_ids = clean["case_id"].drop_nulls().unique().sort().to_list()
+    _refuse_ids_already_kept(night, source_ids)
     if night.mapping.case_ids == "keyed":
         ids = keyed_ids(night.places, night.settings, source_ids)
     else:
@@ -141,6 +143,27 @@ def _with_pseudonyms(night: Night, clean: pl.DataFrame) -> pl.DataFrame:
     return clean.with_columns(
         pl.col("case_id").replace_strict(ids, default=None, return_dtype=pl.String)
     )
+
+
+def _refuse_ids_already_kept(night: Night, source_ids: list[str]) -> None:
+    """Stop where ids to be replaced were taken in as they are by an earlier night.
+
+    Raises
+    ------
+    ContractError
+        The home would keep them, and every case would be there twice.
+    """
+    kept = night.number(
+        "select count(*) from cases where list_contains($source_ids, case_id)",
+        source_ids=source_ids,
+    )
+    if kept:
+        message = (
+            f"the mapping replaces case ids, but {kept} of them are in this home as they were "
+            'sent (an earlier mapping said case_ids = "keep"): start a new home, and delete this '
+            "one. Nothing was changed"
+        )
+        raise ContractError(message)
 
 
 def _replace_practice_days(

@@ -26,15 +26,8 @@ _DOUBTFUL_STANDARD_ERRORS = 3.0
 
 def course(night: Night) -> Counts:
     """Put scores in order, find the baseline, and count gains from it."""
-    night.run(
-        "create or replace temp table known_senders as "
-        "select distinct coalesce(cases.site_id, '') as site_id "
-        "from courses inner join cases on courses.source_case_id = cases.case_id "
-        "semi join course_points on course_points.case_id = courses.case_id "
-        "and course_points.sessions_attended is not null"
-    )
     night.run(statement(_STEM, "sending_sites"))
-    night.run(statement(_STEM, "touch_new_senders"))
+    night.run(statement(_STEM, "touch_where_counting_changed"))
     night.run("create or replace temp table touched as select distinct case_id from touched")
     night.run("drop table if exists measure_facts")
     night.run(
@@ -100,6 +93,12 @@ def _warn_of_cases_without_sessions(night: Night) -> None:
         night.warnings.append(
             f"{count} cases have scores but no session, at sites that send sessions: until one "
             "comes they count as not yet treated and stay too early to judge"
+        )
+    if unplaced := night.number(statement(_STEM, "unplaced_sites")):
+        night.warnings.append(
+            f"{unplaced} sites send sessions without days, and scores without the number of their "
+            "session: nothing tells which came first, so their scores are counted in place of "
+            "sessions. Send the day of each session, or the session of each score"
         )
 
 

@@ -2,20 +2,35 @@
 -- Grain of course_points: one row a scored day of a case and measure.
 -- Rules: status_rule.md, "Baseline, gaps" and "Symbols".
 
--- name: touch_new_senders
--- When a site sends its first sessions, t of all its cases changes from k to sessions attended.
+-- name: touch_where_counting_changed
+-- When a site sends its first sessions, or takes its last one back, t of all its cases changes.
 insert into touched
-select cases.case_id
-from cases
+select courses.source_case_id
+from course_points
+inner join courses using (case_id)
+inner join cases on courses.source_case_id = cases.case_id
 where
-    coalesce(cases.site_id, '') in (select site_id from sending_sites)
-    and coalesce(cases.site_id, '') not in (select site_id from known_senders)
+    (course_points.sessions_attended is not null)
+    != (coalesce(cases.site_id, '') in (select site_id from sending_sites))
 
 -- name: sending_sites
+-- Sites whose sessions can be put beside their scores: by day, or by the number of the session.
 create or replace temp table sending_sites as
 select distinct coalesce(cases.site_id, '') as site_id
 from sessions
 inner join cases using (case_id)
+where
+    sessions.day is not null
+    or sessions.case_id in (
+        select case_id from scores
+        where session is not null or clock = 'session'
+    )
+
+-- name: unplaced_sites
+select count(distinct coalesce(cases.site_id, ''))
+from sessions
+inner join cases using (case_id)
+where coalesce(cases.site_id, '') not in (select site_id from sending_sites)
 
 -- name: forget
 delete from {table}

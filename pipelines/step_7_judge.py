@@ -167,13 +167,18 @@ def _renew_flags(night: Night, of_cases: pl.DataFrame, alliance: pl.DataFrame) -
     night.connection.unregister("episodes_found")
     for name in ("close_gone_flags", "open_new_flags"):
         night.run(statement(_STEM, name), run_id=night.run_id)
-    night.run(statement(_STEM, "reopen_flags"))
+    for name in ("mend_closed_flags", "reopen_flags"):
+        night.run(statement(_STEM, name))
 
 
 def _status_conditions(of_cases: pl.DataFrame) -> pl.DataFrame:
-    """Return whether each occasion of a case is stuck, and whether it is deteriorating."""
+    """Return whether each occasion of a case is stuck, and whether it is deteriorating.
+
+    Where the measure that decides has grown stale nobody looked: the flag stays as it was.
+    """
+    looked_at = of_cases.filter(pl.col("code") != "stale")
     return pl.concat(
-        of_cases.select(
+        looked_at.select(
             "case_id",
             kind=pl.lit(kind),
             series=pl.lit("case"),

@@ -132,19 +132,48 @@ attended as (
             or sessions.day between courses.first_day and courses.last_day
         )
     group by courses.case_id
+),
+
+-- A case has one end, and it is that of the last course begun by then: a client who comes back
+-- after it is in care again. A course that another one followed has ended with its last contact.
+ends as (
+    select
+        courses.case_id,
+        courses.is_latest,
+        courses.last_day,
+        (cases.end_day is not null or cases.end_reason is not null)
+        and (courses.course = 1 or coalesce(courses.first_day <= cases.end_day, true))
+        and (
+            courses.is_latest
+            or coalesce(
+                cases.end_day < lead(courses.first_day) over (
+                    partition by courses.source_case_id order by courses.course
+                ),
+                false
+            )
+        ) as has_sent_end,
+        cases.end_day,
+        cases.end_reason
+    from courses
+    left join cases on courses.source_case_id = cases.case_id
 )
 
 select
     courses.case_id,
     courses.source_case_id,
-    courses.is_latest and cases.end_day is null and cases.end_reason is null as is_open,
-    cases.end_day,
+    ends.is_latest and not ends.has_sent_end as is_open,
+    case
+        when ends.has_sent_end then ends.end_day
+        when not ends.is_latest then ends.last_day
+    end as end_day,
+    case when ends.has_sent_end then ends.end_reason end as end_reason,
     coalesce(cases.practice_day_start, starts.start_day) as practice_day_start,
     attended.sessions_attended,
     attended.last_session,
     courses.last_day as last_contact_day,
     $as_of - coalesce(cases.practice_day_start, starts.start_day) as today
 from courses
+inner join ends using (case_id)
 left join cases on courses.source_case_id = cases.case_id
 left join starts on courses.source_case_id = starts.case_id
 left join attended on courses.case_id = attended.case_id
@@ -213,6 +242,18 @@ from (
         and (flag_episodes.flag_id is null or flag_episodes.is_closed)
 ) as found
 where flags.flag_id = found.flag_id
+
+-- name: mend_closed_flags
+-- A correction may move the end of a spell that is over.
+update flags
+set
+    closed_occasion = flag_episodes.closed_occasion,
+    closed_day = flag_episodes.closed_day
+from flag_episodes
+where
+    flags.flag_id = flag_episodes.flag_id
+    and flags.closed_run_id is not null
+    and flag_episodes.is_closed
 
 -- name: reopen_flags
 -- A correction may also bring back a spell that an earlier night had closed.

@@ -105,9 +105,25 @@ from answers
 semi join wanted using (case_id, measure_id, occasion)
 
 -- name: stale
-select case_id, measure_id, occasion, decided_by, last_day, last_status
-from current_statuses
-where code = 'stale'
+-- (What grew stale is the measure that decides; others may have been filled in since.)
+select
+    standing.case_id,
+    standing.measure_id,
+    standing.occasion,
+    standing.decided_by,
+    coalesce(decisive.occasion, standing.occasion) as last_occasion,
+    case when decisive.case_id is null then standing.last_day else decisive.last_day end
+        as last_day,
+    case
+        when standing.last_status != 'cannot_judge' then standing.last_status
+        else coalesce(decisive.last_status, standing.last_status)
+    end as last_status
+from current_statuses as standing
+left join current_statuses as decisive
+    on
+        standing.case_id = decisive.case_id
+        and standing.decided_by = decisive.measure_id
+where standing.code = 'stale'
 
 -- name: queue
 -- Rule: one row an open case; the worst kind of its open flags leads; watch comes after all flags.

@@ -11,7 +11,7 @@ closed as (
     select
         case_facts.case_id,
         coalesce(cases.site_id, 'not given') as site_id,
-        cases.end_reason,
+        case_facts.end_reason,
         case
             when case_facts.practice_day_start is not null and case_facts.end_day is not null
                 then 'quarter '
@@ -26,9 +26,11 @@ closed as (
 ),
 
 primaries as (
-    select case_id, decided_by as measure_id
-    from current_statuses
-    where measure_id = 'case'
+    -- the primary decides wherever no other measure got worse
+    select case_id, arg_max(decided_by, occasion) as measure_id
+    from statuses
+    where measure_id = 'case' and status != 'deteriorating'
+    group by case_id
 ),
 
 pairs as (
@@ -124,8 +126,15 @@ outcomes as (
     from sessions
     left join cases on sessions.case_id = cases.case_id
     left join (
-        select distinct scores.case_id, scores.session
-        from scores
+        -- the score says its session, or lies on its day
+        select distinct
+            sessions.case_id,
+            sessions.session
+        from sessions
+        inner join scores
+            on
+                sessions.case_id = scores.case_id
+                and coalesce(scores.session = sessions.session, scores.day = sessions.day)
         inner join measure_facts using (measure_id, subscale)
         where measure_facts.role = 'outcome' and scores.subscale = 'total'
     ) as scored_sessions

@@ -31,8 +31,9 @@ def answers_as_text(found: list[Answer]) -> str:
     paragraphs = [_paragraph(answer) for answer in found]
     count = sum(answer.kind is not None for answer in found)
     cases = len({answer.case_id for answer in found if answer.kind is not None})
+    flags = f"{counted(count, 'flag')} on {counted(cases, 'case')}" if count else "No flag"
     paragraphs.append(
-        f"{counted(count, 'flag')} on {counted(cases, 'case')}; {found[0].as_of}; "
+        f"{flags}; {found[0].as_of}; "
         f"rule {found[0].rule_version}. "
         "A flag is a reason to talk, not a diagnosis."
     )

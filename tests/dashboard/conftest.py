@@ -437,12 +437,17 @@ def _fill_cases(connection: duckdb.DuckDBPyConnection, run_id: str, title: str) 
 
 
 def _put_measures(connection: duckdb.DuckDBPyConnection) -> None:
-    names = [name for name in PUBLISHED_MEASURES.column_names if name != "sources"]
+    more = {"rater": "client"}
+    names = [name for name in PUBLISHED_MEASURES.column_names if name not in ("sources", *more)]
     _put(
         connection,
         "published_measures",
         [
-            {**dict(zip(names, row, strict=True)), "sources": f"{row[2]}: invented for this test."}
+            {
+                **dict(zip(names, row, strict=True)),
+                **more,
+                "sources": f"{row[2]}: invented for this test.",
+            }
             for row in MEASURES
         ],
     )

@@ -42,7 +42,7 @@ def test_the_course_names_its_lines_and_says_where_no_score_is() -> None:
     for words in (
         "PHQ-9 17",
         "cut-off 10",
-        "clear change 13",
+        "clear change at 13",
         "no score",
         "■ stuck since session 3",
     ):

@@ -57,7 +57,8 @@ def test_no_cases_is_not_hidden() -> None:
 
 def test_unknown_figures_are_shown_under_their_own_name() -> None:
     trends = pl.DataFrame({"figure": ["waiting", "recovery", "status_mix", "completeness"]})
-    assert [figure.title for figure in outcome_figures(trends)] == ["Recovered", "Waiting"]
+    titles = [figure.title for figure in outcome_figures(trends)]
+    assert titles == ["Out of the clinical range at the end", "Waiting"]
 
 
 def test_the_status_mix_comes_in_the_rule_s_order_and_hides_small_counts() -> None:

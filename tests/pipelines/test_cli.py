@@ -110,7 +110,7 @@ def test_explain_says_why_and_what_would_remove_the_flag(told: Any) -> None:
     code, printed = told("explain", "A1")
     assert code == 0
     assert "stuck" in printed
-    assert "Still above the cut-off of 10." in printed
+    assert "Still in the clinical range at" in printed
     assert "this flag goes if the last two PHQ-9 scores average" in printed
 
 

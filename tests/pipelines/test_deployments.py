@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -48,8 +49,16 @@ class Api:
             headers |= {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "tests"}
         sent = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data=sent, headers=headers)  # noqa: S310 - our own server
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
-            return json.loads(answer.read())
+        for patience in (1, 2, 4, 8, None):
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+                    return json.loads(answer.read())
+            except urllib.error.HTTPError as error:
+                # Prefect answers 503 while its SQLite is busy with a night.
+                if error.code != 503 or patience is None:
+                    raise
+                time.sleep(patience)
+        raise AssertionError
 
     def runs(self) -> list[dict[str, Any]]:
         return self.ask("/flow_runs/filter", {"sort": "START_TIME_DESC"})

@@ -490,3 +490,39 @@ def test_thirty_increments_equal_a_rebuild_and_one_night_over_all_files(
     step_by_step.night(rebuild=True)
     assert incremental == contents(step_by_step)
     flags_are_consistent(step_by_step)
+
+
+# ---- withdrawal of a whole case -----------------------------------------------------------------
+
+STUCK = "".join(f"c-1,{7 * k},,phq,20,\n" for k in range(8))
+OTHER = "c-2,0,,phq,20,\nc-2,7,,phq,19,\n"
+
+
+def withdrawn_as_a_whole(practice: Any) -> None:
+    """Send a stuck case that has scores only, then take all of it back."""
+    practice.map(MAPPING)
+    practice.settings(NO_CURVES)
+    practice.send(HEADERS["scores"] + "\n" + STUCK + OTHER, "scores_000.csv")
+    practice.night()
+    assert practice.statuses()["c-1"][0] == "stuck"
+    gone = STUCK.replace(",20,\n", ",,yes\n")
+    practice.send(HEADERS["scores"] + "\n" + gone, "scores_001.csv")
+    practice.night()
+    assert set(practice.statuses()) == {"c-2"}
+
+
+def test_a_case_made_up_from_its_scores_goes_when_they_are_withdrawn(
+    practice: Any, trusted: None
+) -> None:
+    withdrawn_as_a_whole(practice)
+    assert practice.warehouse("cases")["case_id"].to_list() == ["c-2"]
+    before = contents(practice)
+    practice.night(rebuild=True)
+    assert contents(practice) == before
+
+
+def test_the_flags_of_a_withdrawn_case_are_closed(practice: Any, trusted: None) -> None:
+    withdrawn_as_a_whole(practice)
+    flags = practice.warehouse("flags").filter(pl.col("case_id") == "c-1")
+    assert flags.height == 1
+    assert flags["closed_run_id"].null_count() == 0

@@ -1,0 +1,188 @@
+"""Judge the changes in one file of scores, and tell the result as text or JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import polars as pl
+
+from data_contracts.errors import UnstuckError
+from data_contracts.measure import Measure
+from models.change_reference import Direction, sign_of
+from models.clinical_cutoff import ClinicalCutoff
+from models.clinical_significance import ChangeRule, judged_pairs
+from models.meaningful_change import PercentageChange, PointsChange
+from models.paired_scores import REASONS, paired_scores
+from models.reliable_change import ReliableChange
+from models.slope_change import slope_changes
+from pipelines.asking_change import (
+    Asked,
+    cutoff_of,
+    measure_of,
+    moment_of,
+    reference_of,
+    rule_of,
+    scores_of,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """The answer: every case, and what it rests on."""
+
+    cases: pl.DataFrame
+    """As `judged_pairs` or `slope_changes` return them."""
+    judged_by: str
+    """The column that holds the answer: `class`, or `verdict` without a cut-off."""
+    rule: dict[str, float | str | bool | None]
+    cutoff: dict[str, float | str] | None
+    warnings: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many cases each answer has, those with none too."""
+        answers = self.cases[self.judged_by]
+        words = cast("pl.Enum", answers.dtype).categories.to_list()
+        found = dict(answers.value_counts().iter_rows())
+        return {word: found.get(word, 0) for word in words}
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many cases are not computable for which reason."""
+        found = self.cases.filter(pl.col("reason").is_not_null())["reason"].value_counts(sort=True)
+        return dict(found.iter_rows())
+
+
+def answer(asked: Asked) -> Told:
+    """Read the file and judge every case.
+
+    Raises
+    ------
+    SourceError
+        If file or columns cannot be read.
+    ChangeRuleError
+        If the rule lacks a number it needs; says which, and how to give it.
+    """
+    measure = measure_of(asked.measure)
+    higher_is = measure.higher_is if measure else cast("Direction", asked.higher_is)
+    sign_of(higher_is)
+    scores = scores_of(asked)
+    if asked.method.upper() == "HLM":
+        return _by_slope(asked, scores, higher_is, measure)
+    before, after = (
+        moment_of(scores, value, name) for value, name in ((asked.pre, "pre"), (asked.post, "post"))
+    )
+    pairs = paired_scores(scores, before=before, after=after)
+    known = reference_of(asked, pairs)
+    rule = rule_of(asked, higher_is, known, measure)
+    cutoff = cutoff_of(asked, higher_is, known, rule, measure)
+    return Told(
+        cases=judged_pairs(pairs, rule, cutoff),
+        judged_by="verdict" if cutoff is None else "class",
+        rule=_rule_told(rule),
+        cutoff=_cutoff_told(cutoff),
+        warnings=(*rule.warnings, *(cutoff.warnings if cutoff else ())),
+    )
+
+
+def _by_slope(
+    asked: Asked, scores: pl.DataFrame, higher_is: Direction, measure: Measure | None
+) -> Told:
+    cutoff = cutoff_of(asked, higher_is, reference_of(asked, None), None, measure)
+    found = slope_changes(scores, higher_is=higher_is, cutoff=cutoff, confidence=asked.confidence)
+    singular = ("The fit is singular: the index is hardly determined.",) * found.is_singular
+    return Told(
+        cases=found.cases,
+        judged_by="verdict" if cutoff is None else "class",
+        rule={
+            "method": "HLM",
+            "higher_is": higher_is,
+            "confidence": asked.confidence,
+            "reml_criterion": found.fit.criterion if found.fit else None,
+            "is_singular": found.is_singular,
+        },
+        cutoff=_cutoff_told(cutoff),
+        warnings=(*found.warnings, *singular, *(cutoff.warnings if cutoff else ())),
+    )
+
+
+def _rule_told(rule: ChangeRule) -> dict[str, float | str | bool | None]:
+    if isinstance(rule, ReliableChange):
+        return {
+            "method": rule.method,
+            "higher_is": rule.higher_is,
+            "reference": rule.reference.name,
+            "is_sample": rule.reference.is_sample,
+            "mean_pre": rule.reference.mean_pre,
+            "sd_pre": rule.reference.sd_pre,
+            "reliability": rule.reliability,
+            "confidence": rule.confidence,
+            "critical_value": rule.critical_value,
+            "standard_error_of_difference": rule.standard_error_of_difference,
+            "points": None if rule.obstacle else rule.points,
+        }
+    if isinstance(rule, PointsChange):
+        return {
+            "method": "points",
+            "higher_is": rule.higher_is,
+            "points": rule.points,
+            "worse_points": rule.worse_points or rule.points,
+            "source": rule.source,
+        }
+    share = rule.share if isinstance(rule, PercentageChange) else None
+    return {"method": "percent", "higher_is": rule.higher_is, "share": share}
+
+
+def _cutoff_told(cutoff: ClinicalCutoff | None) -> dict[str, float | str] | None:
+    if cutoff is None:
+        return None
+    return {"value": cutoff.value, "name": cutoff.name, "at_cutoff": cutoff.at_cutoff}
+
+
+def as_json(told: Told) -> str:
+    """Return the answer for programs: rule, cut-off, warnings, counts, and every case."""
+    return json.dumps(
+        {
+            "rule": told.rule,
+            "cutoff": told.cutoff,
+            "warnings": list(told.warnings),
+            "cases_count": told.cases.height,
+            "counts": told.counts,
+            "not_computable": told.reasons,
+            "cases": told.cases.to_dicts(),
+        },
+        indent=1,
+        default=str,
+        allow_nan=False,
+    )
+
+
+def as_text(told: Told) -> str:
+    """Return counts and what they rest on; cases one by one are in --json and --out."""
+    lines = [f"{told.cases.height} cases by {told.rule['method']}"]
+    lines += [f"  {word:<44} {count}" for word, count in told.counts.items()]
+    lines += [f"    {count}: {REASONS[reason]}" for reason, count in told.reasons.items()]
+    rests = {name: value for name, value in told.rule.items() if name != "method"}
+    lines.append("Rests on: " + ", ".join(f"{name} {_short(rests[name])}" for name in rests))
+    if told.cutoff is not None:
+        lines.append(f"Cut-off: {_short(told.cutoff['value'])} ({told.cutoff['name']})")
+    lines += [f"Warning: {warning}" for warning in told.warnings]
+    return "\n".join(lines)
+
+
+def _short(value: float | str | bool | None) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def write_cases(told: Told, path: Path) -> None:
+    """Write one row a case."""
+    if path.suffix.lower() == ".csv":
+        told.cases.write_csv(path)
+    elif path.suffix.lower() in (".parquet", ".pq"):
+        told.cases.write_parquet(path)
+    else:
+        message = f"--out {path} ends neither in .csv nor in .parquet"
+        raise UnstuckError(message)
