@@ -13,6 +13,7 @@ FILES = Table(
     key=("file_id",),
     columns=(
         technical("file_id", "text", "hash of the content, its mapping and the contracts used"),
+        technical("content_id", "text", "hash of the content alone"),
         technical("position", "bigint", "order in which files landed; later replaces earlier"),
         technical("path", "text", "path below the source folder"),
         technical("table_name", "text", "incoming table the mapping sends it to"),

@@ -19,7 +19,7 @@ from pipelines.reading_files import ShapeError, TextRows, read_text_rows
 
 STAGED_FILES = """
 create or replace table staging.staged_files (
-    number bigint, file_id text, path text, entry bigint, table_name text,
+    number bigint, file_id text, content_id text, path text, entry bigint, table_name text,
     lines bigint, header_lines bigint, blank_lines bigint, value_columns bigint,
     state text, reason text, rule_id text, column_name text
 )
@@ -41,6 +41,7 @@ def stage(night: Night) -> Counts:
     """
     night.run(STAGED_FILES)
     night.run(REJECTS)
+    night.run("create or replace table staging.current_files (file_id text)")
     seen = {file_id for (file_id,) in night.rows("select file_id from files")}
     latest = dict(night.rows("select path, arg_max(file_id, position) from files group by path"))
     found = 0
@@ -55,6 +56,7 @@ def stage(night: Night) -> Counts:
         for path in matching:
             found += 1
             file_id = _file_id(night, file, path)
+            night.run("insert into staging.current_files values ($file_id)", file_id=file_id)
             last = latest.get(path.relative_to(night.source).as_posix(), file_id)
             if file_id in seen and not last.startswith(file_id):
                 file_id = _as_read_again(file_id, seen)
@@ -110,13 +112,17 @@ def _matching(source: Path, file: FileMapping) -> list[Path]:
     return sorted(path for path in source.glob(file.path) if path.is_file())
 
 
+def _content_id(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()[:24]
+
+
 def _file_id(night: Night, file: FileMapping, path: Path) -> str:
     """Return a hash of content, mapping and the measures used: a change of any reads it again."""
     used = file.measures_used()
     contracts = measures_fingerprint(
         {name: measure for name, measure in night.measures.items() if name in used}
     )
-    content = sha256(path.read_bytes()).hexdigest()
+    content = _content_id(path)
     fingerprint = night.mapping.fingerprint(file, contracts)
     return sha256(f"{content}{fingerprint}".encode()).hexdigest()[:24]
 
@@ -137,6 +143,7 @@ def _stage_file(night: Night, entry: int, file: FileMapping, path: Path, file_id
             {
                 "number": [number],
                 "file_id": [file_id],
+                "content_id": [_content_id(path)],
                 "path": [path.relative_to(night.source).as_posix()],
                 "entry": [entry],
                 "table_name": [file.table],

@@ -102,6 +102,7 @@ def _accept_file(night: Night, number: int, *, refused: bool) -> int:
     good = duplicate = 0
     if not refused:
         good, duplicate = _accept_rows(night, table, file_id, position)
+        _take_back_outdated(night, table, number)
     quarantined = landed if refused else _quarantined(night, file_id)
     if not refused and landed != good + quarantined:
         message = (
@@ -110,7 +111,8 @@ def _accept_file(night: Night, number: int, *, refused: bool) -> int:
         )
         raise AccountingError(message)
     night.run(
-        "insert into files by name select file_id, $position as position, path, table_name, "
+        "insert into files by name select file_id, content_id, $position as position, path, "
+        "table_name, "
         "lines, header_lines, blank_lines, $landed as landed, $duplicate as duplicate, "
         "$quarantined as quarantined, "
         "case state when 'refused' then 'refused' else 'accepted' end as state, "
@@ -159,6 +161,24 @@ def _accept_rows(night: Night, table: Table, file_id: str, position: int) -> tup
     )
     good = passed - contradicting
     return good, good - appended
+
+
+def _take_back_outdated(night: Night, table: Table, number: int) -> None:
+    """Supersede what an earlier mapping read out of the same content under other keys."""
+    for outdated, table_name in night.rows(statement(_STEM, "outdated_readings"), number=number):
+        earlier = incoming(table_name)
+        names = _names(earlier)
+        if earlier != table:  # nothing of the new reading stands in that table
+            night.run(
+                "create or replace temp table file_keys as "
+                f"select {names['key']} from {names['versions']} limit 0"
+            )
+        night.run(statement(_STEM, "keys_said_by_mistake", **names), outdated=outdated)
+        night.run(statement(_STEM, "take_back", **names), outdated=outdated)
+        if "case_id" in earlier.key:
+            night.run(statement(_STEM, "touch", **names))
+        night.run(statement(_STEM, "forget_current", **names))
+        night.run(statement(_STEM, "renew_current", **names))
 
 
 def _quarantined(night: Night, file_id: str) -> int:

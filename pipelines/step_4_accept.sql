@@ -98,6 +98,32 @@ select
 from distinct_rows
 semi join changed_keys using ({key})
 
+-- name: outdated_readings
+-- Earlier readings of the same content of the same path that no entry of the mapping makes any
+-- more: the mapping (or a measure) was mended, and what it said by mistake must not stay in force.
+select files.file_id, files.table_name
+from files
+inner join staging.staged_files as staged using (path, content_id)
+where
+    staged.number = $number
+    and files.file_id != staged.file_id
+    and split_part(files.file_id, '.', 1) not in (select file_id from staging.current_files)
+
+-- name: keys_said_by_mistake
+create or replace temp table changed_keys as
+select distinct {key}
+from {versions}
+anti join file_keys using ({key})
+where file_id = $outdated and state in ('accepted', 'withdrawn')
+
+-- name: take_back
+update {versions}
+set state = 'superseded'
+where
+    file_id = $outdated
+    and state in ('accepted', 'withdrawn')
+    and ({key}) in (select ({key}) from changed_keys)
+
 -- name: touch
 insert into touched
 select distinct case_id

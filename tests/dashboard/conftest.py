@@ -523,6 +523,7 @@ def _fill_aggregates(connection: duckdb.DuckDBPyConnection, run_id: str, title: 
         [
             {
                 "file_id": f"file-{place}",
+                "content_id": f"content-{place}",
                 "position": place,
                 "path": f"{table}.csv",
                 "table_name": table,

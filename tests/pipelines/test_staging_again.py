@@ -42,3 +42,55 @@ def test_an_export_that_stops_coming_is_mentioned(practice: Any) -> None:
     practice.send("case,day,measure,score\nA1,14,PHQ-9,12\n", "scores_more.csv")
     warnings = practice.night().warnings
     assert any("no file matches 'sessions*.csv'" in warning for warning in warnings)
+
+
+def test_a_mended_mapping_takes_back_what_it_said_by_mistake(practice: Any) -> None:
+    drawing = "case day measure score\nA1 0 PHQ-9 10\nA1 1 PHQ-9 11\nA1 2 PHQ-9 12\n"
+    practice.night(drawing)
+    mended = practice.mapping.read_text(encoding="utf-8").replace('unit = "day"', 'unit = "week"')
+    practice.map(mended)
+    practice.night()
+    assert practice.scores() == {("A1", 0, 10.0), ("A1", 7, 11.0), ("A1", 14, 12.0)}
+    files = practice.published("files").sort("position")
+    assert files["superseded"].to_list() == [2, 0]
+    assert practice.night().outcome == "unchanged"
+
+
+def test_a_mended_mapping_leaves_what_other_files_said(practice: Any) -> None:
+    practice.night("case day measure score\nA1 0 PHQ-9 10\nA1 7 PHQ-9 11\n")
+    practice.night("case day measure score\nA1 7 PHQ-9 9\nB2 0 PHQ-9 12\n")
+    mended = practice.mapping.read_text(encoding="utf-8").replace(
+        'missing = ["", "NA"]', 'missing = ["", "NA", "-"]'
+    )
+    practice.map(mended)
+    practice.night()
+    assert practice.scores() == {("A1", 0, 10.0), ("A1", 7, 9.0), ("B2", 0, 12.0)}
+
+
+def test_a_file_mapped_twice_keeps_both_readings(practice: Any) -> None:
+    twice = """
+format = 1
+case_ids = "keep"
+
+[[file]]
+table = "scores"
+path = "both.csv"
+columns = { case_id = "case", time = "day" }
+ignore = ["gad"]
+values = [{ column = "phq", measure = "phq9" }]
+
+[[file]]
+table = "scores"
+path = "both.csv"
+columns = { case_id = "case", time = "day" }
+ignore = ["phq"]
+values = [{ column = "gad", measure = "gad7" }]
+"""
+    practice.map(twice)
+    practice.send("case,day,phq,gad\nA1,0,10,8\nA1,7,11,9\n", "both.csv")
+    practice.night()
+    assert len(practice.scores()) == 4
+    practice.map(twice.replace('measure = "gad7"', 'measure = "pcl5"'))
+    practice.night()
+    measures = practice.warehouse("select distinct measure_id from scores order by 1")
+    assert measures["measure_id"].to_list() == ["pcl5", "phq9"]
