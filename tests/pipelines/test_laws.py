@@ -212,7 +212,9 @@ def published_contents(practice: Any) -> dict[str, list[tuple[Any, ...]]]:
                 timed = [
                     column
                     for column in frame.columns
-                    if column.endswith(("run_id", "_at", "seconds", "file_id", "first_line"))
+                    if column.endswith(
+                        ("run_id", "_at", "seconds", "file_id", "content_id", "first_line")
+                    )
                     or column == "seconds"
                 ]
                 found[f"{part.split('.')[1]}.{name}"] = sorted(frame.drop(timed).rows(), key=repr)
