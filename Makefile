@@ -26,8 +26,9 @@ test: install  ## every check: format, lint, layers, types, tests
 bench: install  ## how fast, side by side, in one run
 	$(UV) run --locked python benchmarks/night.py $(ARGS)
 
-reliability: install  ## kill nights at random moments, many times
+reliability: install  ## kill nights at random moments; laws on examples never drawn before
 	$(UV) run --locked pytest -n 2 -m reliability $(ARGS)
+	UNSTUCK_HYPOTHESIS=exploring $(UV) run --locked pytest -n 2 tests/models tests/pipelines/test_laws.py
 
 install: $(UV)
 	$(UV) sync --locked --quiet
