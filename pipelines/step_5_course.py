@@ -53,6 +53,7 @@ def course(night: Night) -> Counts:
     night.run(statement(_STEM, "course_points"), pair_days=thresholds.pair_days)
     _warn_of_upside_down_measures(night)
     _warn_of_cases_without_sessions(night)
+    _warn_of_mixed_clocks(night)
     return Counts(
         rows_in=night.number("select count(*) from scored"),
         rows_out=night.number("select count(*) from placed"),
@@ -84,6 +85,16 @@ def measure_facts(night: Night) -> pl.DataFrame:
         },
         orient="row",
     )
+
+
+def _warn_of_mixed_clocks(night: Night) -> None:
+    """Warn where a measure comes by session number and by day, and some scores have no day."""
+    for measure_id, cases in night.rows(statement(_STEM, "mixed_clocks")):
+        night.warnings.append(
+            f"{measure_id}: {cases} cases have scores by session number and scores by day that "
+            "cannot be put in one order: map the day of every score (or the sessions' days). "
+            "Do not rely on their statuses until then"
+        )
 
 
 def _warn_of_cases_without_sessions(night: Night) -> None:

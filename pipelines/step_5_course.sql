@@ -53,6 +53,18 @@ inner join cases using (case_id)
 anti join sessions using (case_id)
 where coalesce(cases.site_id, '') in (select site_id from sending_sites)
 
+-- name: mixed_clocks
+-- Scores of one series by session number and by day cannot be put in order without days for all.
+select measure_id, count(distinct case_id) as cases
+from (
+    select case_id, measure_id
+    from placed
+    group by case_id, measure_id, subscale, rater
+    having count(distinct clock) > 1 and count(day) < count(*)
+)
+group by measure_id
+order by measure_id
+
 -- name: scored
 -- Every score with its day, and its place among the sessions.
 create or replace temp table scored as

@@ -94,3 +94,14 @@ values = [{ column = "gad", measure = "gad7" }]
     practice.night()
     measures = practice.warehouse("select distinct measure_id from scores order by 1")
     assert measures["measure_id"].to_list() == ["pcl5", "phq9"]
+
+
+def test_scores_on_two_clocks_without_days_are_warned_of(practice: Any) -> None:
+    practice.night("case day measure score\nA1 0 PHQ-9 10\nA1 7 PHQ-9 11\n")
+    by_session = practice.mapping.read_text(encoding="utf-8").replace(
+        'unit = "day"', 'unit = "session"'
+    )
+    practice.map(by_session.replace("scores*.csv", "by_session*.csv"))
+    practice.send("case,day,measure,score\nA1,1,PHQ-9,10\nA1,2,PHQ-9,11\n", "by_session.csv")
+    warnings = practice.night().warnings
+    assert any("cannot be put in one order" in warning for warning in warnings)
