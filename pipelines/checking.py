@@ -104,7 +104,7 @@ def _inputs(places: Places) -> list[Check]:
 
 def _measures(places: Places) -> Check:
     try:
-        measures = measures_for(places.measures if places.measures.exists() else None)
+        measures = measures_for(places.measures)
     except UnstuckError as error:
         return Check(what="measures", is_fine=False, told=str(error))
     return Check(what="measures", is_fine=True, told=f"{len(measures)} contracts")

@@ -198,7 +198,7 @@ def _open_night(
     rebuild: bool,
 ) -> Iterator[Night]:
     settings = settings_of(places)
-    measures = measures_for(places.measures if places.measures.exists() else None)
+    measures = measures_for(places.measures)
     practice = read_mapping(mapping)
     practice.check_measures(measures)
     with tempfile.TemporaryDirectory(prefix="unstuck-night-") as spill:

@@ -6,6 +6,7 @@ In: the source folder and the mapping. Out: `staging.staged_files` (one row a ne
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +32,18 @@ create or replace table staging.rejects (
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Current:
+    """A file as it lies there now, as one entry of the mapping reads it."""
+
+    entry: int
+    mapped: FileMapping
+    path: Path
+    told: str  # the path below the source folder
+    content_id: str
+    file_id: str
+
+
 def stage(night: Night) -> Counts:
     """Read every new file as text.
 
@@ -42,29 +55,12 @@ def stage(night: Night) -> Counts:
     night.run(STAGED_FILES)
     night.run(REJECTS)
     night.run("create or replace table staging.current_files (file_id text)")
-    seen = {file_id for (file_id,) in night.rows("select file_id from files")}
-    latest = dict(night.rows("select path, arg_max(file_id, position) from files group by path"))
-    found = 0
-    unread: list[tuple[int, FileMapping, Path, str]] = []
-    for entry, file in enumerate(night.mapping.file):
-        matching = _matching(night.source, file)
-        if not matching:
-            night.warnings.append(
-                f"no file matches {file.path!r}, which the mapping sends to {file.table}: "
-                "has an export stopped coming?"
-            )
-        for path in matching:
-            found += 1
-            file_id = _file_id(night, file, path)
-            night.run("insert into staging.current_files values ($file_id)", file_id=file_id)
-            last = latest.get(path.relative_to(night.source).as_posix(), file_id)
-            if file_id in seen and not last.startswith(file_id):
-                file_id = _as_read_again(file_id, seen)
-            if file_id not in seen:
-                seen.add(file_id)
-                unread.append((entry, file, path, file_id))
-    for entry, file, path, file_id in _as_they_came(night, unread):
-        _stage_file(night, entry, file, path, file_id)
+    current = _current(night)
+    for file in current:
+        night.run("insert into staging.current_files values ($file_id)", file_id=file.file_id)
+    for file in _as_they_came(night, _unread(night, current)):
+        _stage_file(night, file)
+    found = len(current)
     if not found:
         wanted = ", ".join(file.path for file in night.mapping.file)
         message = f"no file in {night.source} matches the mapping (looked for {wanted})"
@@ -76,15 +72,64 @@ def stage(night: Night) -> Counts:
     )
 
 
-def _as_read_again(file_id: str, seen: set[str]) -> str:
-    """Return an id of its own for a file that went back to what it held before: it is news."""
-    times = sum(known.startswith(file_id) for known in seen)
-    return f"{file_id}.{times}"
+def _current(night: Night) -> list[Current]:
+    """Return every file that matches the mapping now, once for each entry that names it."""
+    found = []
+    for entry, mapped in enumerate(night.mapping.file):
+        matching = _matching(night.source, mapped)
+        if not matching:
+            night.warnings.append(
+                f"no file matches {mapped.path!r}, which the mapping sends to {mapped.table}: "
+                "has an export stopped coming?"
+            )
+        for path in matching:
+            content_id = sha256(path.read_bytes()).hexdigest()[:24]
+            found.append(
+                Current(
+                    entry=entry,
+                    mapped=mapped,
+                    path=path,
+                    told=path.relative_to(night.source).as_posix(),
+                    content_id=content_id,
+                    file_id=_file_id(night, mapped, content_id),
+                )
+            )
+    return found
 
 
-def _as_they_came(
-    night: Night, unread: list[tuple[int, FileMapping, Path, str]]
-) -> list[tuple[int, FileMapping, Path, str]]:
+def _unread(night: Night, current: list[Current]) -> list[Current]:
+    """Return files never read before, and those that went back to what they were before.
+
+    A file is as it was read if nothing but readings still current came after for its path: a path
+    may have several, one an entry. A copy of an old file under another name is not news.
+    """
+    history: dict[str, list[str]] = {}
+    for path, file_id in night.rows("select path, file_id from files order by position"):
+        history.setdefault(path, []).append(file_id)
+    seen = {file_id for readings in history.values() for file_id in readings}
+    valid = {file.file_id for file in current}
+    unread = []
+    for file in current:
+        if file.file_id in seen:
+            bases = [reading.split(".")[0] for reading in history.get(file.told, [])]
+            if set(_after_last(file.file_id, bases)) <= valid:
+                continue
+            times = sum(known.startswith(file.file_id) for known in seen)
+            unread.append(replace(file, file_id=f"{file.file_id}.{times}"))
+        else:
+            unread.append(file)
+        seen.add(unread[-1].file_id)
+    return unread
+
+
+def _after_last(reading: str, readings: list[str]) -> list[str]:
+    """Return what came after the last of this reading; nothing where it never came."""
+    if reading not in readings:
+        return []
+    return readings[len(readings) - readings[::-1].index(reading) :]
+
+
+def _as_they_came(night: Night, unread: list[Current]) -> list[Current]:
     """Return files read before in the order they landed, then new ones in that of the mapping.
 
     A changed mapping or measure has all its files read again in one night: a correction must still
@@ -98,9 +143,8 @@ def _as_they_came(
     }
     new = len(landed) + max(landed.values(), default=0)
 
-    def place(file: tuple[int, FileMapping, Path, str]) -> int:
-        _, mapped, path, _ = file
-        return landed.get((path.relative_to(night.source).as_posix(), mapped.table), new)
+    def place(file: Current) -> int:
+        return landed.get((file.told, file.mapped.table), new)
 
     return sorted(unread, key=place)
 
@@ -112,22 +156,18 @@ def _matching(source: Path, file: FileMapping) -> list[Path]:
     return sorted(path for path in source.glob(file.path) if path.is_file())
 
 
-def _content_id(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest()[:24]
-
-
-def _file_id(night: Night, file: FileMapping, path: Path) -> str:
+def _file_id(night: Night, file: FileMapping, content_id: str) -> str:
     """Return a hash of content, mapping and the measures used: a change of any reads it again."""
     used = file.measures_used()
     contracts = measures_fingerprint(
         {name: measure for name, measure in night.measures.items() if name in used}
     )
-    content = _content_id(path)
     fingerprint = night.mapping.fingerprint(file, contracts)
-    return sha256(f"{content}{fingerprint}".encode()).hexdigest()[:24]
+    return sha256(f"{content_id}{fingerprint}".encode()).hexdigest()[:24]
 
 
-def _stage_file(night: Night, entry: int, file: FileMapping, path: Path, file_id: str) -> None:
+def _stage_file(night: Night, current: Current) -> None:
+    file, path, file_id = current.mapped, current.path, current.file_id
     number = night.number("select count(*) from staging.staged_files")
     refusal: tuple[str, str, str] | None = None
     try:
@@ -143,9 +183,9 @@ def _stage_file(night: Night, entry: int, file: FileMapping, path: Path, file_id
             {
                 "number": [number],
                 "file_id": [file_id],
-                "content_id": [_content_id(path)],
-                "path": [path.relative_to(night.source).as_posix()],
-                "entry": [entry],
+                "content_id": [current.content_id],
+                "path": [current.told],
+                "entry": [current.entry],
                 "table_name": [file.table],
                 "lines": [text.lines],
                 "header_lines": [text.header_lines],

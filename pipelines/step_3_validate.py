@@ -103,7 +103,7 @@ def _with_measure(
     ).filter(pl.col("measure_id").is_in(list(measures)))
     ranges = pl.DataFrame(
         [
-            (f"{measure.measure_id}/{subscale}", *measure.score_range(subscale), _whole(measure))
+            (f"{measure.measure_id}/{subscale}", *measure.score_range(subscale), measure.integer)
             for measure in measures.values()
             for subscale in ("total", *(part.subscale for part in measure.subscales))
         ],
@@ -146,10 +146,6 @@ def _with_measure(
         value_whole=pl.when("is_whole").then(pl.col("value_number").round())
         .otherwise("value_number")
     )  # fmt: skip
-
-
-def _whole(measure: Measure) -> bool:
-    return measure.integer
 
 
 def _with_time(rows: pl.DataFrame, file: FileMapping) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from data_contracts.settings import settings_of
 
 def _in_force(places: Places) -> tuple[StatusRule, dict[str, Measure]]:
     rule = status_rule(settings_of(places).rule)
-    return rule, measures_for(places.measures if places.measures.exists() else None)
+    return rule, measures_for(places.measures)
 
 
 def rules_as_text(places: Places) -> str:

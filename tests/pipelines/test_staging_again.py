@@ -90,6 +90,7 @@ values = [{ column = "gad", measure = "gad7" }]
     practice.send("case,day,phq,gad\nA1,0,10,8\nA1,7,11,9\n", "both.csv")
     practice.night()
     assert len(practice.scores()) == 4
+    assert practice.night().outcome == "unchanged"
     practice.map(twice.replace('measure = "gad7"', 'measure = "pcl5"'))
     practice.night()
     measures = practice.warehouse("select distinct measure_id from scores order by 1")
@@ -105,3 +106,14 @@ def test_scores_on_two_clocks_without_days_are_warned_of(practice: Any) -> None:
     practice.send("case,day,measure,score\nA1,1,PHQ-9,10\nA1,2,PHQ-9,11\n", "by_session.csv")
     warnings = practice.night().warnings
     assert any("cannot be put in one order" in warning for warning in warnings)
+
+
+def test_a_mapping_that_is_changed_and_changed_back_says_again_what_it_said(practice: Any) -> None:
+    practice.night("case day measure score\nA1 0 PHQ-9 10\nA1 1 PHQ-9 11\n")
+    first = practice.mapping.read_text(encoding="utf-8")
+    practice.map(first.replace('unit = "day"', 'unit = "week"'))
+    practice.night()
+    practice.map(first)
+    practice.night()
+    assert practice.scores() == {("A1", 0, 10.0), ("A1", 1, 11.0)}
+    assert practice.night().outcome == "unchanged"
