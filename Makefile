@@ -24,7 +24,7 @@ test: install  ## every check: format, lint, layers, types, tests
 	$(UV) run --locked poe check
 
 bench: install  ## how fast, side by side, in one run
-	$(UV) run --locked python benchmarks/night.py $(ARGS)
+	$(UV) run --locked python benchmarks/run_all.py $(ARGS)
 
 reliability: install  ## kill nights at random moments; laws on examples never drawn before
 	$(UV) run --locked pytest -n 2 -m reliability $(ARGS)

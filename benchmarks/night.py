@@ -7,8 +7,6 @@ a few cases have new scores. Prints a table for docs/benchmarks.md. Run: make be
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -18,6 +16,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import polars as pl
+from measuring import machine
 
 from pipelines.demo_practice import simulate_practice, write_practice
 from pipelines.nightly import STEPS, run_night
@@ -101,15 +100,18 @@ def bench(cases: int, repeats: int) -> dict[str, tuple[float, float]]:
     }
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", type=int, nargs="+", default=[500, 2000, 5000])
-    parser.add_argument("--repeats", type=int, default=3)
-    chosen = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="small sizes: does it run at all?")
+    parser.add_argument("--cases", type=int, nargs="+", help="500 2000 5000; with --quick 200")
+    parser.add_argument("--repeats", type=int, help="3; with --quick 1")
+    chosen = parser.parse_args(argv)
+    chosen.cases = chosen.cases or ([200] if chosen.quick else [500, 2000, 5000])
+    chosen.repeats = chosen.repeats or (1 if chosen.quick else 3)
     bench(100, 1)  # imports and caches are not what is measured
     write = sys.stdout.write
-    write(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}; ")
+    write(f"{machine('duckdb')}; ")
     write(f"medians of {chosen.repeats}; first night / next night with {_NEW_CASES} new scores\n\n")
     results = {cases: bench(cases, chosen.repeats) for cases in chosen.cases}
     write("| step | " + " | ".join(f"{cases:,} cases" for cases in chosen.cases) + " |\n")

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from dashboard.case_words import flag_line
+from dashboard.case_words import event_marks, flag_line
 from dashboard.chart_alliance import alliance_chart, alliance_words
 from dashboard.chart_course import HEIGHT, SMALL_HEIGHT, Scale, course_chart, course_words
 from dashboard.reading import CaseRecord
@@ -73,11 +73,19 @@ def _course(
     points = joined(rows, axis, record, pair_days)
     scale = scale_of(record, measure_id, points)
     flag = flag_line(record, axis) if is_first else None
+    events = event_marks(record, measure_id, axis)
     _heading(record, measure_id, rater)
     st.altair_chart(
-        course_chart(points, scale, axis, flag=flag, height=HEIGHT if is_first else SMALL_HEIGHT),
+        course_chart(
+            points,
+            scale,
+            axis,
+            flag=flag,
+            events=events,
+            height=HEIGHT if is_first else SMALL_HEIGHT,
+        ),
         theme=None,
-        alt=course_words(points, scale, axis, flag),
+        alt=course_words(points, scale, axis, flag, events),
         key=f"course_{measure_id}_{rater}",
     )
 

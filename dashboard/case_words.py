@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from dashboard.chart_course import FlagLine
+from dashboard.chart_course import EventMark, FlagLine
 from dashboard.reading import CaseRecord
 from dashboard.time_axis import DAYS_IN_A_WEEK, TimeAxis
 from dashboard.words import Mark, code_words, mark, number, since
@@ -167,6 +168,41 @@ def flag_line(record: CaseRecord, axis: TimeAxis) -> FlagLine | None:
         time = time / DAYS_IN_A_WEEK
     words = since(row["since_session"], row["since_day"])
     return FlagLine(time=float(time), mark=mark(row["kind"]), words=words)
+
+
+def event_marks(record: CaseRecord, measure_id: str, axis: TimeAxis) -> list[EventMark]:
+    """Return the sudden gains and losses of a measure, where the axis has a place for them."""
+    events = record.events.filter(
+        (pl.col("measure_id") == measure_id) & pl.col("kind").str.starts_with("sudden")
+    ).with_columns(at="day")
+    return [
+        EventMark(time=time, words=kind.replace("_", " "))
+        for time, kind in axis.times(events).select("time", "kind").rows()
+        if time is not None
+    ]
+
+
+def event_sentences(record: CaseRecord) -> list[str]:
+    """Return what happened in the course beside its flags, in the order of time.
+
+    Of a pattern of ratings that came and went only the last spell is told.
+    """
+    is_pattern = pl.col("kind").str.starts_with("alliance")
+    spells = record.events.filter(is_pattern).unique(
+        ["measure_id", "kind"], keep="last", maintain_order=True
+    )
+    said = record.events.filter(~is_pattern)["sentence"].to_list()
+    for row in spells.to_dicts():
+        until = since_day_words(record, row["until_day"]).replace("since", "until")
+        when = " ".join(part for part in (since_day_words(record, row["day"]), until) if part)
+        said.append(f"{when.capitalize()}: {row['sentence']}" if when else row["sentence"])
+    return said
+
+
+def heading_sentences(record: CaseRecord, measure_id: str) -> list[str]:
+    """Return where the case may be heading on a measure; nothing for a closed case."""
+    rows = record.forecasts.filter(pl.col("measure_id") == measure_id)
+    return json.loads(rows["sentences"][0]) if len(rows) else []
 
 
 def safety_answers(record: CaseRecord) -> list[SafetyItem]:

@@ -53,6 +53,14 @@ class Scale:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EventMark:
+    """Something that happened between two scores, such as a sudden gain."""
+
+    time: float
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FlagLine:
     """When the flag that leads began."""
 
@@ -67,6 +75,7 @@ def course_chart(
     axis: TimeAxis,
     *,
     flag: FlagLine | None = None,
+    events: Sequence[EventMark] = (),
     height: int = HEIGHT,
 ) -> alt.LayerChart:
     """Return the chart of one measure.
@@ -85,13 +94,18 @@ def course_chart(
         layers += _flag(flag, axis)
     layers += _scores(points, scale, across, ticks, axis)
     layers += _no_score(points, axis, height)
+    layers += _events(events, axis)
     labels = _labels(points, band, scale)
     layers += end_labels(spread(labels, lowest=scale.lowest, highest=scale.highest, height=height))
     return dressed(layers, height)
 
 
 def course_words(
-    points: pl.DataFrame, scale: Scale, axis: TimeAxis, flag: FlagLine | None = None
+    points: pl.DataFrame,
+    scale: Scale,
+    axis: TimeAxis,
+    flag: FlagLine | None = None,
+    events: Sequence[EventMark] = (),
 ) -> str:
     """Return the chart in words, for those who do not see it."""
     scores = [
@@ -108,6 +122,7 @@ def course_words(
     last = points.drop_nulls(["band_80_low", "band_80_high"]).tail(1)
     for low, high in last.select("band_80_low", "band_80_high").rows():
         said.append(f" 8 in 10 similar cases lie within {number(low)} and {number(high)} there.")
+    said += [f" {event.words} at {axis.words(event.time)}." for event in events]
     if flag is not None:
         said.append(f" {flag.mark.word} {flag.words}.")
     return "".join(said)
@@ -161,6 +176,25 @@ def _flag(flag: FlagLine, axis: TimeAxis) -> list[alt.Chart]:
         fontSize=LABEL_SIZE,
     ).encode(y=alt.value(-5))
     return [line.mark_rule(color=flag.mark.colour, strokeWidth=1.2), words]
+
+
+def _events(events: Sequence[EventMark], axis: TimeAxis) -> list[alt.Chart]:
+    """Return a small mark with words inside the upper edge for each event."""
+    drawn = []
+    for event in events:
+        is_late = (event.time - axis.first) / (axis.last - axis.first) > _FLAG_TURN
+        drawn.append(
+            alt.Chart(pl.DataFrame({"time": [event.time]}))
+            .mark_text(
+                text=f"{event.words} ▾" if is_late else f"▾ {event.words}",
+                align="right" if is_late else "left",
+                dx=4 if is_late else -4,
+                color=MUTED,
+                fontSize=LABEL_SIZE,
+            )
+            .encode(x="time:Q", y=alt.value(LABEL_SIZE))
+        )
+    return drawn
 
 
 def _no_score(points: pl.DataFrame, axis: TimeAxis, height: int) -> list[alt.Chart]:

@@ -46,6 +46,9 @@ _OF_CASE = {
     "order by measure_id, occasion, position",
     "flags": "select * from published_flags where case_id = $case_id "
     "order by opened_day, opened_occasion",
+    "events": "select * from published_events where case_id = $case_id "
+    "order by coalesce(day, session), occasion, kind",
+    "forecasts": "select * from published_forecasts where case_id = $case_id order by measure_id",
     "measures": "select * from published_measures where $case_id is not null order by all",
 }
 
@@ -74,6 +77,8 @@ class CaseRecord:
     current: pl.DataFrame
     reasons: pl.DataFrame
     flags: pl.DataFrame
+    events: pl.DataFrame
+    forecasts: pl.DataFrame
     measures: pl.DataFrame
 
 
@@ -196,6 +201,15 @@ def quarantine(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
 def trends(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     """Return figures over many cases, after suppression."""
     query = "select * from published_trends order by figure, period, site_id, category"
+    return _aggregate_rows(snapshot, scope, query)
+
+
+def talking_therapies(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return England's official outcomes, after suppression; no row in a snapshot from before."""
+    tables = _aggregate_rows(snapshot, scope, "select table_name from duckdb_tables()")
+    if "published_talking_therapies" not in tables["table_name"]:
+        return pl.DataFrame()
+    query = "select * from published_talking_therapies order by figure, period, category"
     return _aggregate_rows(snapshot, scope, query)
 
 

@@ -12,7 +12,9 @@ from dashboard.case_words import (
     SafetyItem,
     Standing,
     case_blocks,
+    event_sentences,
     flag_history,
+    heading_sentences,
     measure_names,
     open_flags,
     safety_answers,
@@ -25,6 +27,17 @@ from dashboard.visit import Visit
 from dashboard.words import code_words, counted, mark, moment, plain, small
 from data_contracts.rule import rule_text, status_rule
 
+HEADING_SOURCES = """
+- **From all scores so far**: the course this practice's cases usually take from such a start, moved
+  by how far this case's own scores lie from it; the 8 in 10 are how far past cases ended from what
+  was said of them.
+- **Less than half a clear change**: level and slope of this case, followed score by score; the
+  slope may change at any time, so a course is not taken to flatten by itself.
+- **Similar past cases**: ended cases of this practice nearest in start and course so far (Lutz and
+  others 2005, 2019, recalled).
+
+How often each came true on held-out cases: docs/expected_course.md and docs/similar_cases.md.
+"""
 NO_SOURCE = "no number of its own is used"
 
 
@@ -52,6 +65,8 @@ def show(visit: Visit) -> None:
         _safety(visit, [item for item in items if not is_first[item.name]])
     with pictures:
         show_charts(record, status_rule(visit.settings.rule).thresholds.pair_days)
+        _heading(record, standing)
+        _events(record)
     _history(record)
 
 
@@ -202,6 +217,30 @@ def _other_measures(record: CaseRecord, standing: Standing | None) -> None:
             st.markdown(f"**{name}** {mark(row['status']).markdown} {since_words}")
             if row["code"]:
                 st.markdown(small(plain(code_words(row["code"]))))
+
+
+def _heading(record: CaseRecord, standing: Standing | None) -> None:
+    said = heading_sentences(record, standing.decided_by) if standing else []
+    if not said:
+        return
+    with st.container(border=True):
+        st.header("Where it may be heading", anchor=False)
+        for sentence in said:
+            st.markdown(f"- {plain(sentence)}")
+        st.markdown(small("Not a flag, and no status looks at it. A course can always turn."))
+        with st.popover("How is this computed?", type="tertiary"):
+            st.markdown(HEADING_SOURCES)
+
+
+def _events(record: CaseRecord) -> None:
+    said = event_sentences(record)
+    if not said:
+        return
+    with st.container(border=True):
+        st.header("Also seen", anchor=False)
+        for sentence in said:
+            st.markdown(f"- {plain(sentence)}")
+        st.markdown(small("Events describe a course; none is a flag or a cause."))
 
 
 def _history(record: CaseRecord) -> None:

@@ -18,6 +18,7 @@ from dashboard.figures import (
     sentence,
     status_mix,
 )
+from dashboard.trends_official import show_official
 from dashboard.visit import Visit
 from dashboard.words import moment, plain, small
 from data_contracts.suppression import suppression_rule
@@ -32,6 +33,7 @@ def show(visit: Visit) -> None:
     visit.title("Practice trends")
     with st.spinner("Reading the published counts ..."):
         trends = reading.trends(visit.snapshot, visit.scope)
+        official = reading.talking_therapies(visit.snapshot, visit.scope)
     preset = visit.settings.publishing.suppression
     rule = suppression_rule(preset)
     st.markdown(
@@ -56,6 +58,7 @@ def show(visit: Visit) -> None:
         st.info("No outcome is published yet: outcomes are counted when care has ended.")
     for figure in figures:
         _figure(trends.filter(pl.col("figure") == figure.name), figure, preset)
+    show_official(official, preset)
 
 
 def _mix(trends: pl.DataFrame, preset: str) -> None:

@@ -147,6 +147,10 @@ class Alliance(TomlTable):
     """true if the standard error, or what it is computed from, was read in that source"""
     total_is_sum_of: tuple[Slug, ...] = Field(default=(), strict=False)
     """a list of the subscales that add up to the total; empty if none"""
+    bond: Slug | None = None
+    """the subscale for the bond between client and therapist, if there is one"""
+    work: tuple[Slug, ...] = Field(default=(), strict=False)
+    """a list of the subscales for agreement on the work: goals, tasks; empty if none"""
     note: Text | None = None
     """a remark in words"""
 
@@ -356,7 +360,14 @@ def _contradictions_of_subscales(measure: Measure) -> Iterator[str]:
             yield f"key `subscale[{place}].flag_from`: expected with `safety = true`, else no flag"
         elif part.flag_from is not None and not part.minimum <= part.flag_from <= part.maximum:
             yield f"key `subscale[{place}].flag_from`: expected a score within its range"
-    for name in measure.alliance.total_is_sum_of if measure.alliance else ():
-        if name not in known:
-            hint = nearest(name, known)
-            yield f"key `alliance.total_is_sum_of`: expected only subscales listed here{hint}"
+    for key, names in _named_parts(measure.alliance) if measure.alliance else ():
+        for name in names:
+            if name not in known:
+                hint = nearest(name, known)
+                yield f"key `alliance.{key}`: expected only subscales listed here{hint}"
+
+
+def _named_parts(alliance: Alliance) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "total_is_sum_of", alliance.total_is_sum_of
+    yield "bond", (alliance.bond,) if alliance.bond else ()
+    yield "work", alliance.work

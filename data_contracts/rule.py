@@ -44,15 +44,35 @@ class RuleThresholds(BaseModel):
     baseline_days: int = Field(ge=0)
     baseline_sessions: int = Field(ge=1)
     paused_days: int = Field(ge=1)
+    alliance_low_ratings: int = Field(ge=1)
+    alliance_ceiling_ratings: int = Field(ge=2)
+    alliance_prior_ratings: int = Field(ge=5)
+    alliance_limit_sigmas: float = Field(gt=0)
+    alliance_repaired_sigmas: float = Field(ge=0)
+    alliance_unrepaired_ratings: int = Field(ge=1)
+    alliance_flat_ratings: int = Field(ge=2)
+    alliance_parts_share: float = Field(gt=0, le=1)
+    alliance_parts_ratings: int = Field(ge=1)
+
+
+class RuleChange(BaseModel):
+    """What a version of the rule does otherwise than the one before, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    what: str
+    why: str
 
 
 class StatusRule(BaseModel):
-    """Thresholds and the version they carry."""
+    """Thresholds, the version they carry, and what that version changed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: str
     thresholds: RuleThresholds
+    changes: tuple[RuleChange, ...] = ()
 
 
 def rule_text() -> str:
@@ -87,4 +107,6 @@ def status_rule(overrides: dict[str, float] | None = None) -> StatusRule:
     except ValueError as error:
         message = f"[rule] in unstuck.toml cannot be used: {error}"
         raise ContractError(message) from None
-    return StatusRule(version=version, thresholds=thresholds)
+    return StatusRule(
+        version=version, thresholds=thresholds, changes=tuple(content.get("changes", ()))
+    )

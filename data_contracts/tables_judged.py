@@ -23,6 +23,16 @@ FLAG_KINDS = (
     "alliance_low",
     "alliance_ceiling",
 )
+EVENT_KINDS = (
+    "sudden_gain",
+    "sudden_loss",
+    "early_response",
+    "alliance_flat",
+    "alliance_at_top",
+    "alliance_work_behind_bond",
+    "alliance_bond_behind_work",
+    "alliance_raters_apart",
+)
 
 
 CASE_ID = CASES.column("case_id")
@@ -44,11 +54,28 @@ CURVES = Table(
         technical("group_name", "text", "which cases: all, for now"),
         technical("clock", "text", "time axis of the fit", values=("session", "day")),
         technical("fit", "text", "the fitted numbers, JSON", nullable=True),
+        technical("forecast", "text", "the fitted forecast of later scores, JSON", nullable=True),
+        technical("trend", "text", "how levels and slopes vary, JSON", nullable=True),
         technical("note", "text", "why there is no fit, and what stands in", nullable=True),
         technical("case_count", "bigint", "cases it was fitted on", unit="count"),
         technical("score_count", "bigint", "scores it was fitted on", unit="count"),
         technical("data_fingerprint", "text", "hash of the scores it was fitted on"),
         technical("fitted_run_id", "text", "the run that fitted it"),
+        technical("is_current", "boolean", "whether nights use it now"),
+    ),
+)
+CHANGE_REFERENCES = Table(
+    name="change_references",
+    one_row_is="which change is usual on a measure, given how a case began; frozen under its name",
+    layer=Layer.KEPT,
+    key=("measure_id", "name"),
+    note="Learned once from ended cases, and kept until a refit: else every case that ends would "
+    "change what is said of all therapists.",
+    columns=(
+        technical("measure_id", "text", "the measure"),
+        technical("name", "text", "the run that learned it"),
+        technical("reference", "text", "the learned numbers, JSON"),
+        technical("case_count", "bigint", "cases it was learned from", unit="count"),
         technical("is_current", "boolean", "whether nights use it now"),
     ),
 )
@@ -212,6 +239,66 @@ ALLIANCE_POINTS = Table(
     ),
 )
 
+EVENTS = Table(
+    name="events",
+    one_row_is="something worth seeing in a course; never a reason for a flag",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id", "kind", "occasion"),
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        clinical("kind", "text", "what happened", values=EVENT_KINDS),
+        clinical("occasion", "bigint", "occasion at which it is seen, or began", unit="count"),
+        SCORES.column("session"),
+        SCORES.column("day"),
+        clinical("until_occasion", "bigint", "first occasion without it", nullable=True),
+        clinical("until_day", "bigint", "its day within the case", nullable=True),
+        clinical("parameters", "text", "the numbers in the sentence, JSON"),
+        clinical("sentence", "text", "the event in words"),
+    ),
+)
+
+FORECASTS = Table(
+    name="forecasts",
+    one_row_is="where an open case is heading on a measure, from its scores so far; never a flag",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id"),
+    note="Shown beside the course. No status and no flag looks at it.",
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        clinical("occasion", "bigint", "the last scored occasion: nothing later is used"),
+        clinical("ahead", "double", "how far ahead, in the unit of `clock`"),
+        clinical("clock", "text", "sessions or weeks", values=("session", "week")),
+        _points("expected", "expected score then, from all scores so far"),
+        _points("low_80", "8 in 10 such cases lie above this then"),
+        _points("high_80", "8 in 10 such cases lie below this then"),
+        _points("low_95", "95 in 100 such cases lie above this then"),
+        _points("high_95", "95 in 100 such cases lie below this then"),
+        _points("gain_asked", "the gain that matters: half a clear change"),
+        clinical("gain_ahead", "double", "how far ahead that gain is looked for", nullable=True),
+        clinical(
+            "little_gain_chance",
+            "double",
+            "chance that less than that is gained by then",
+            nullable=True,
+        ),
+        clinical("similar_count", "bigint", "similar ended cases", nullable=True, unit="cases"),
+        clinical(
+            "similar_effective",
+            "double",
+            "how many equally similar cases would say as much",
+            nullable=True,
+            unit="cases",
+        ),
+        _points("similar_expected", "weighted mean of the similar cases then"),
+        _points("similar_better", "1 in 10 of them were better than this then"),
+        _points("similar_worse", "1 in 10 of them were worse than this then"),
+        clinical("sentences", "text", "all of it in words, JSON list"),
+        technical("curve_id", "text", "the curve behind it", nullable=True),
+    ),
+)
+
 FLAGS = Table(
     name="flags",
     one_row_is="an episode of a case being flagged",
@@ -265,5 +352,7 @@ JUDGED: tuple[Table, ...] = (
     CURRENT_STATUSES,
     REASONS,
     ALLIANCE_POINTS,
+    EVENTS,
+    FORECASTS,
 )
-KEPT: tuple[Table, ...] = (CURVES, FLAGS, SHOWN)
+KEPT: tuple[Table, ...] = (CURVES, CHANGE_REFERENCES, FLAGS, SHOWN)

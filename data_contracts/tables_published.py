@@ -11,8 +11,10 @@ from data_contracts.tables_judged import (
     CASE_ID,
     COURSE_POINTS,
     CURRENT_STATUSES,
+    EVENTS,
     FLAG_KINDS,
     FLAGS,
+    FORECASTS,
     REASONS,
     SHOWN,
     STATUSES,
@@ -137,6 +139,48 @@ PUBLISHED_TRENDS = Table(
     ),
 )
 
+PUBLISHED_TALKING_THERAPIES = Table(
+    name="published_talking_therapies",
+    one_row_is="a figure of England's official outcomes for a period, after suppression",
+    layer=Layer.AGGREGATES,
+    key=("figure", "period", "category"),
+    note="Counts of few people are hidden, others rounded; no hidden count can be worked out from "
+    "shown ones. Shares come from the counts before rounding, in whole per cent.",
+    columns=(
+        _aggregate("figure", "text", "what is counted: recovery, reliable_improvement, ..."),
+        _aggregate("period", "text", "quarter on the practice clock by the end of care, or 'all'"),
+        _aggregate("category", "text", "reason or anxiety measure within the figure, or 'all'"),
+        _aggregate("numerator", "bigint", "cases with it, rounded", nullable=True, unit="cases"),
+        _aggregate("denominator", "bigint", "cases at all, rounded", nullable=True, unit="cases"),
+        _aggregate("rate", "double", "share, in whole per cent", nullable=True),
+        _aggregate("rate_low", "double", "95 % Wilson interval, lower end", nullable=True),
+        _aggregate("rate_high", "double", "95 % Wilson interval, upper end", nullable=True),
+        _aggregate("is_suppressed", "boolean", "hidden because of small numbers"),
+    ),
+)
+
+PUBLISHED_CASELOAD = Table(
+    name="published_caseload",
+    one_row_is="what came of a therapist's ended cases, given how they began; in order of ids",
+    layer=Layer.CASES,
+    key=("therapist_id",),
+    note="Never a rank. Nothing is said of a therapist with few cases, or whose number others give "
+    "away. Effects are severity adjusted, in standard deviations of the first score; positive is "
+    "better. For the therapist and their supervisor only.",
+    columns=(
+        THERAPISTS.column("therapist_id"),
+        clinical("site_id", "text", "where most of the cases are", nullable=True),
+        clinical("case_count", "bigint", "ended cases, rounded", nullable=True, unit="cases"),
+        clinical("mean_saes", "double", "their mean effect as it is", nullable=True),
+        clinical("effect", "double", "difference from the mean of all, shrunken", nullable=True),
+        clinical("effect_low", "double", "95 % interval, lower end", nullable=True),
+        clinical("effect_high", "double", "95 % interval, upper end", nullable=True),
+        clinical("funnel", "text", "inside, beyond 95 %, beyond 99.8 %", nullable=True),
+        clinical("is_suppressed", "boolean", "hidden because of small numbers"),
+        technical("reference_name", "text", "the run whose reference is used"),
+    ),
+)
+
 PUBLISHED_QUARANTINE = Table(
     name="published_quarantine",
     one_row_is="how many rows of a file one rule set aside",
@@ -154,7 +198,17 @@ PUBLISHED_QUARANTINE = Table(
     ),
 )
 
-_CASE_TABLES = (COURSE_POINTS, STATUSES, CURRENT_STATUSES, REASONS, ALLIANCE_POINTS, FLAGS, SHOWN)
+_CASE_TABLES = (
+    COURSE_POINTS,
+    STATUSES,
+    CURRENT_STATUSES,
+    REASONS,
+    ALLIANCE_POINTS,
+    EVENTS,
+    FORECASTS,
+    FLAGS,
+    SHOWN,
+)
 
 PUBLISHED_FILES = replace(
     FILES,
@@ -172,6 +226,7 @@ PUBLISHED_FILES = replace(
 PUBLISHED_FOR_CASES: tuple[Table, ...] = (
     PUBLISHED_CASES,
     PUBLISHED_QUEUE,
+    PUBLISHED_CASELOAD,
     PUBLISHED_MEASURES,
     *(_as_published(table) for table in _CASE_TABLES),
     _as_published(SESSIONS),
@@ -181,6 +236,7 @@ PUBLISHED_FOR_CASES: tuple[Table, ...] = (
 )
 PUBLISHED_FOR_ALL: tuple[Table, ...] = (
     PUBLISHED_TRENDS,
+    PUBLISHED_TALKING_THERAPIES,
     PUBLISHED_QUARANTINE,
     replace(PUBLISHED_MEASURES, layer=Layer.AGGREGATES),
     replace(RUNS, name="published_runs", layer=Layer.AGGREGATES),

@@ -9,7 +9,16 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Literal
 
-Section = Literal["status", "context", "flag", "status_words", "quarantine"]
+Section = Literal[
+    "status",
+    "context",
+    "flag",
+    "event",
+    "forecast",
+    "status_words",
+    "talking_therapies",
+    "quarantine",
+]
 
 
 @cache

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from data_contracts.measure import Measure
+from data_contracts.rule import RuleThresholds
 from data_contracts.wording import templates
-from models.reasons import LEAVES, SENTENCE, UNVERIFIED, fill, number_text
+from models.reasons import LEAVES, SENTENCE, UNVERIFIED, count_word, fill, number_text
 
 _IN_WORDS = {
     "recovered": "clearly better",
@@ -32,6 +33,20 @@ def disagreement_reasons(
 
     Both frames hold `case_id, measure_id, occasion, at, day, status, code` (measure_id 'case' in
     the first).
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> of_measures = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"] * 2, "measure_id": ["gad7", "phq9"], "occasion": [7, 7],
+    ...         "at": [8, 8], "day": [49, 49], "status": ["improved", "stuck"],
+    ...         "code": ["", "no_gain"],
+    ...     }
+    ... )
+    >>> of_cases = of_measures.head(1).with_columns(
+    ...     measure_id=pl.lit("case"), status=pl.lit("watch"), code=pl.lit("measures_disagree")
+    ... )
+    >>> disagreement_reasons(of_cases, of_measures, built_in_measures())["sentence"].to_list()
+    ['The measures disagree: GAD-7 clearly better, PHQ-9 unchanged. Not called stuck.']
     """
     words = templates("status")
     wanted = of_cases.filter(pl.col("code").is_in(["measures_disagree", "another_stuck"]))
@@ -82,22 +97,42 @@ def stale_reasons(current: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.
 
     `current` holds rows of current_statuses, all with code stale; `last_day, last_occasion,
     last_status` are those of the measure that decides.
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> current = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"], "measure_id": ["case"], "occasion": [8], "decided_by": ["phq9"],
+    ...         "last_day": [56], "last_occasion": [8], "last_status": ["stuck"],
+    ...     }
+    ... )
+    >>> stale_reasons(current, built_in_measures())["sentence"].to_list()
+    ['Cannot judge: no PHQ-9 score for a while (last on day 56). Last known: stuck.']
     """
     names = {name: measure.name for name, measure in measures.items()}
     words = templates("status_words")
     rows = current.with_columns(
+        was_judged=pl.col("last_status") != "cannot_judge",
         name=pl.col("decided_by").replace_strict(names, default="?"),
         last_when=pl.when(pl.col("last_day").is_not_null())
         .then(pl.format("day {}", "last_day"))
         .otherwise(pl.format("score {}", pl.col("last_occasion") + 1)),
         last_status=pl.col("last_status").replace_strict(words, default="?"),
     )
-    template = templates("status")["cannot_judge.stale"]
-    return fill(rows, template, "cannot_judge.stale", 0)
+    sentences = {
+        True: templates("status")["cannot_judge.stale"],
+        False: templates("context")["stale_never_judged"],
+    }
+    return pl.concat(
+        fill(rows.filter(pl.col("was_judged") == judged), sentence, "cannot_judge.stale", 0)
+        for judged, sentence in sentences.items()
+    )
 
 
 def alliance_reasons(
-    flagged: pl.DataFrame, points: pl.DataFrame, measures: Mapping[str, Measure]
+    flagged: pl.DataFrame,
+    points: pl.DataFrame,
+    measures: Mapping[str, Measure],
+    thresholds: RuleThresholds,
 ) -> pl.DataFrame:
     """Return the sentences of alliance flags at the occasions asked for.
 
@@ -107,28 +142,52 @@ def alliance_reasons(
         `case_id, measure_id, kind, occasion`.
     points
         `alliance_points` of those cases.
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> points = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"] * 4, "measure_id": ["srs"] * 4, "occasion": range(4),
+    ...         "at": range(1, 5), "session": range(1, 5), "day": range(0, 28, 7),
+    ...         "value": [38.0, 37, 35, 34], "prior_mean": [None] * 4,
+    ...         "ratings_since_drop": [0] * 4,
+    ...     },
+    ...     schema_overrides={"prior_mean": pl.Float64},
+    ... )
+    >>> flagged = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"], "measure_id": ["srs"], "kind": ["alliance_low"],
+    ...         "occasion": [3],
+    ...     }
+    ... )
+    >>> from data_contracts.rule import status_rule
+    >>> thresholds = status_rule().thresholds
+    >>> alliance_reasons(flagged, points, built_in_measures(), thresholds)["sentence"][0]
+    'SRS was at or below 36 in the last two ratings (35 and 34).'
     """
     ordered = points.sort("case_id", "measure_id", "occasion")
     series = ["case_id", "measure_id"]
     value = pl.col("value")
+    is_low = pl.col("kind") == "alliance_low"
+    last = {
+        "alliance_low": thresholds.alliance_low_ratings,
+        "alliance_ceiling": thresholds.alliance_ceiling_ratings,
+    }
     facts = _alliance_facts(measures)
     rows = (
         ordered.with_columns(
             began_session=pl.col("session").gather(_fall_began()).over(series),
             began_day=pl.col("day").gather(_fall_began()).over(series),
             lowest=number_text(pl.col("prior_mean") - value),
-            last_two=number_text(value.shift(1).over(series)) + " and " + number_text(value),
-            last_four=number_text(value.rolling_min(4).over(series))
-            + " to "
-            + number_text(value.rolling_max(4).over(series)),
+            **{kind: _last_values(count).over(series) for kind, count in last.items()},
         )
         .join(flagged, on=[*series, "occasion"])
         .join(facts, on="measure_id")
         .with_columns(
-            values=pl.when(pl.col("kind") == "alliance_low")
-            .then("last_two")
-            .otherwise("last_four"),
-            line=pl.when(pl.col("kind") == "alliance_low")
+            values=pl.when(is_low).then("alliance_low").otherwise("alliance_ceiling"),
+            last=pl.when(is_low)
+            .then(pl.lit(count_word(last["alliance_low"])))
+            .otherwise(pl.lit(count_word(last["alliance_ceiling"]))),
+            line=pl.when(is_low)
             .then(number_text(pl.col("low_at")))
             .otherwise(number_text(pl.col("ceiling_at"))),
             drop=pl.col("lowest"),
@@ -155,6 +214,16 @@ def alliance_reasons(
             )
         )
     return pl.concat(found)
+
+
+def _last_values(count: int) -> pl.Expr:
+    """Return the last ratings in words: one, two in their order, more from lowest to highest."""
+    value = pl.col("value")
+    if count == 1:
+        return number_text(value)
+    if count == 2:
+        return number_text(value.shift(1)) + " and " + number_text(value)
+    return number_text(value.rolling_min(count)) + " to " + number_text(value.rolling_max(count))
 
 
 def _alliance_facts(measures: Mapping[str, Measure]) -> pl.DataFrame:
@@ -197,6 +266,16 @@ def safety_reasons(flagged: pl.DataFrame, measures: Mapping[str, Measure]) -> pl
 
     `flagged` holds `case_id, measure_id` ("phq9/item_9"), `occasion, value, before` (the answer
     before, null for the first).
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> flagged = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"], "measure_id": ["phq9/item_9"], "occasion": [4], "value": [1.0],
+    ...         "before": [0.0],
+    ...     }
+    ... )
+    >>> safety_reasons(flagged, built_in_measures())["sentence"][0]
+    'PHQ-9 item 9 was answered 1 (before: 0). Shown as answered: see the local protocol.'
     """
     names = {
         f"{measure.measure_id}/{part.subscale}": part.name

@@ -37,6 +37,30 @@ def case_statuses(
     -------
     `case_id, occasion` (scored days of any measure, 0 at the first baseline), `at, day,
     sessions_attended, status, code, tags, decided_by, curve_id, primary_measure_id`.
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> from data_contracts.rule import status_rule
+    >>> statuses = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"] * 2,
+    ...         "measure_id": ["gad7", "phq9"],
+    ...         "occasion": [0, 0],
+    ...         "at": [1, 1],
+    ...         "day": [0, 0],
+    ...         "sessions_attended": [1, 1],
+    ...         "has_baseline": [True, True],
+    ...         "baseline": [14.0, 12.0],
+    ...         "status": ["stuck", "improved"],
+    ...         "code": ["no_gain", ""],
+    ...         "tags": ["", ""],
+    ...         "curve_id": ["a", "b"],
+    ...     }
+    ... )
+    >>> declared = pl.DataFrame({"case_id": ["c1"], "measure_id": ["gad7"]})
+    >>> case_statuses(statuses, declared, built_in_measures(), status_rule().thresholds).select(
+    ...     "status", "code", "decided_by"
+    ... ).row(0)
+    ('watch', 'measures_disagree', 'gad7')
     """
     rows = statuses.with_columns(moment=pl.coalesce("day", "at"))
     moments = (
@@ -69,7 +93,7 @@ def case_statuses(
         .with_columns(is_fresh=_is_fresh(thresholds))
         .join(_standing_at_baseline(rows, declared, measures), on=["case_id", "measure_id"])
     )
-    combined = combine(known)
+    combined = _combine(known)
     first = _first_baselines(rows)
     return (
         combined.join(moments, on=["case_id", "moment"])
@@ -148,7 +172,7 @@ def _standing_at_baseline(
     )
 
 
-def combine(known: pl.DataFrame) -> pl.DataFrame:
+def _combine(known: pl.DataFrame) -> pl.DataFrame:
     """Return one status a case and moment from what each measure says.
 
     `known` has one row a case, moment and measure: `case_id, moment, measure_id, occasion, status,

@@ -29,7 +29,13 @@ class ChangeRuleError(UnstuckError):
 
 
 def sign_of(higher_is: Direction) -> float:
-    """Return +1 where a higher score is better, -1 where it is worse."""
+    """Return +1 where a higher score is better, -1 where it is worse.
+
+    Examples
+    --------
+    >>> sign_of("better"), sign_of("worse")
+    (1.0, -1.0)
+    """
     if higher_is not in ("better", "worse"):
         message = f"higher_is == {higher_is!r}, must be 'better' or 'worse'"
         raise ChangeRuleError(message)
@@ -37,7 +43,15 @@ def sign_of(higher_is: Direction) -> float:
 
 
 def must(holds: bool, name: str, value: object, rule: str) -> None:
-    """Refuse a value of a rule in one form of words."""
+    """Refuse a value of a rule in one form of words.
+
+    Examples
+    --------
+    >>> must(holds=False, name="share", value=0, rule="above zero")
+    Traceback (most recent call last):
+    ...
+    models.change_reference.ChangeRuleError: share == 0, must be above zero
+    """
     if not holds:
         message = f"{name} == {value!r}, must be {rule}"
         raise ChangeRuleError(message)

@@ -21,23 +21,22 @@ from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from typing import Literal
 
-import numpy as np
+import polars as pl
 
 from models.change_reference import (
     ChangeRuleError,
     Direction,
-    Floats,
     Norm,
     must,
     sign_of,
 )
-from models.reliable_change import Codes, ReliableChange
+from models.reliable_change import ReliableChange
+from models.verdicts import constants
 
 Kind = Literal["a", "b", "c"]
 KINDS: tuple[Kind, ...] = ("a", "b", "c")
 
 SIDES = ("clinical", "functional", "undecided", "unknown")
-CLINICAL, FUNCTIONAL, UNDECIDED, UNKNOWN = range(4)
 
 SdOfB = Literal["functional", "clinical"]
 AtCutoff = Literal["clinical", "must_cross"]
@@ -52,11 +51,11 @@ class TrueScore:
     standard_error_of_measurement: float
     critical_value: float
 
-    def index(self, post: Floats, cutoff: float) -> Floats:
-        """Return how far the true score after lies above the cut-off, in its errors (n,)."""
+    def index(self, post: pl.Expr, cutoff: float) -> pl.Expr:
+        """Return how far the true score after lies above the cut-off, in its errors."""
         estimate = self.mean_post + (post - self.mean_post) * self.reliability_post
         error = sqrt(self.reliability_post) * self.standard_error_of_measurement
-        return np.asarray((estimate - cutoff) / error, dtype=np.float64)
+        return (estimate - cutoff) * (1 / error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,40 +81,58 @@ class ClinicalCutoff:
              "'clinical' or 'must_cross'")  # fmt: skip
         sign_of(self.higher_is)
 
-    def before(self, pre: Floats) -> Codes:
-        """Return the places in `SIDES` of scores before (n,)."""
-        return self._sides(pre, at_cutoff_is_functional=self.at_cutoff == "must_cross")
+    def before(self, pre: pl.Expr) -> pl.Expr:
+        """Return the side of scores before, an Enum of `SIDES`."""
+        return self._side(pre, at_cutoff_is_functional=self.at_cutoff == "must_cross")
 
-    def after(self, post: Floats) -> Codes:
-        """Return the places in `SIDES` of scores after (n,), or of their true scores."""
-        if self.true_score is None:
-            return self._sides(post, at_cutoff_is_functional=False)
-        beyond = sign_of(self.higher_is) * self.true_score.index(post, self.value)
+    def after(self, post: pl.Expr) -> pl.Expr:
+        """Return the side of scores after, or of their true scores, an Enum of `SIDES`.
+
+        Examples
+        --------
+        >>> cutoff = published_cutoff(10, higher_is="worse", source="a manual")
+        >>> scores = pl.DataFrame({"post": [9, 10, None]})
+        >>> scores.select(cutoff.after(pl.col("post"))).to_series().to_list()
+        ['functional', 'clinical', 'unknown']
+        """
+        if self.true_score is None or self.obstacle:
+            return self._side(post, at_cutoff_is_functional=False)
+        clinical, functional, undecided, unknown = constants(SIDES)
+        index = self.true_score.index(post, self.value)
+        beyond = index if self.higher_is == "better" else -index
         limit = self.true_score.critical_value
-        sides = np.full(len(post), UNDECIDED, dtype=np.uint8)
-        sides[beyond > limit] = FUNCTIONAL
-        sides[beyond < -limit] = CLINICAL
-        sides[np.isnan(beyond)] = UNKNOWN
-        return sides
+        return (
+            pl.when(beyond > limit).then(functional)
+            .when(beyond < -limit).then(clinical)
+            .when(beyond.is_null()).then(unknown)
+            .otherwise(undecided)
+        )  # fmt: skip
 
-    def _sides(self, scores: Floats, *, at_cutoff_is_functional: bool) -> Codes:
+    def _side(self, score: pl.Expr, *, at_cutoff_is_functional: bool) -> pl.Expr:
+        clinical, functional, _, unknown = constants(SIDES)
         if self.obstacle:
-            return np.full(len(scores), UNKNOWN, dtype=np.uint8)
-        is_beyond = {
-            ("better", False): np.greater,
-            ("better", True): np.greater_equal,
-            ("worse", False): np.less,
-            ("worse", True): np.less_equal,
+            return unknown
+        is_functional = {
+            ("better", False): score > self.value,
+            ("better", True): score >= self.value,
+            ("worse", False): score < self.value,
+            ("worse", True): score <= self.value,
         }[self.higher_is, at_cutoff_is_functional]
-        sides: Codes = is_beyond(scores, self.value).view(np.uint8)  # CLINICAL is 0, FUNCTIONAL 1
-        unknown = np.isnan(scores)
-        if unknown.any():
-            sides[unknown] = UNKNOWN
-        return sides
+        return (
+            pl.when(is_functional).then(functional)
+            .when(score.is_null()).then(unknown)
+            .otherwise(clinical)
+        )  # fmt: skip
 
 
 def published_cutoff(value: float, *, higher_is: Direction, source: str) -> ClinicalCutoff:
-    """Return a cut-off as published: the last score still in the clinical range."""
+    """Return a cut-off as published: the last score still in the clinical range.
+
+    Examples
+    --------
+    >>> published_cutoff(10, higher_is="worse", source="R2").name
+    'published: R2'
+    """
     return ClinicalCutoff(value=value, higher_is=higher_is, name=f"published: {source}")
 
 
@@ -195,6 +212,18 @@ def true_score_cutoff(
     Unless `reliability_functional` is known, the error of measurement is taken to be the same in
     all populations: the reliability of another standard deviation s is 1 - SEM^2 / s^2. Where that
     is not above zero after, nothing can be said of true scores, and no case is computable.
+
+    Examples
+    --------
+    >>> from models.change_reference import Reference
+    >>> people = Reference(
+    ...     name="x", mean_pre=20, sd_pre=7, mean_post=14, sd_post=8, correlation=0.5
+    ... )
+    >>> rule = ReliableChange(
+    ...     reference=people, reliability=0.85, higher_is="worse", method="HA"
+    ... )
+    >>> round(true_score_cutoff("a", rule).value, 2)  # 20 - 2 * 7 * sqrt(.85)
+    7.09
     """
     must(rule.method == "HA", "method", rule.method, "HA for a cut-off of true scores")
     it, sem = rule.reference, rule.standard_error_of_measurement

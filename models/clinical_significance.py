@@ -15,44 +15,23 @@ be judged is `not_computable`, with the reason.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import sqrt
-from statistics import NormalDist
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
 import polars as pl
 
-from data_contracts.measure import Measure
 from models.change_reference import (
     ChangeRuleError,
     Direction,
-    Floats,
     Reference,
-    must,
-    sign_of,
 )
-from models.clinical_cutoff import (
-    CLINICAL,
-    FUNCTIONAL,
-    SIDES,
-    UNDECIDED,
-    UNKNOWN,
-    ClinicalCutoff,
-    published_cutoff,
-)
+from models.clinical_cutoff import ClinicalCutoff, published_cutoff
 from models.meaningful_change import PercentageChange, PointsChange
 from models.paired_scores import REASON
-from models.reliable_change import (
-    DETERIORATED,
-    IMPROVED,
-    NOT_COMPUTABLE,
-    UNCHANGED,
-    VERDICTS,
-    Codes,
-    ReliableChange,
-    worded,
-)
+from models.reliable_change import ReliableChange
+from models.verdicts import constants
+
+if TYPE_CHECKING:  # building the contracts takes longer than judging a million cases
+    from data_contracts.measure import Measure
 
 CLASSES = (
     "recovered",
@@ -89,49 +68,69 @@ class ChangeRule(Protocol):
         """What a reader must know."""
         ...
 
-    def verdicts(self, pre: Floats, post: Floats) -> Codes:
-        """Return places in `VERDICTS` (n,)."""
+    def columns(self) -> dict[str, pl.Expr]:
+        """Return the numbers that are reckoned of `pre` and `post` first, by name."""
+        ...
+
+    def verdict(self) -> pl.Expr:
+        """Return the verdict, an Enum of `VERDICTS`."""
         ...
 
 
-def _class_table() -> Codes:
-    """Return the class of each verdict, side before and side after (4, 4, 4)."""
-    table = np.full((len(VERDICTS), len(SIDES), len(SIDES)), CLASSES.index("not_computable"))
-    table[IMPROVED] = CLASSES.index("improved")
-    table[UNCHANGED] = CLASSES.index("unchanged")
-    table[DETERIORATED] = CLASSES.index("deteriorated")
-    table[IMPROVED, CLINICAL, FUNCTIONAL] = CLASSES.index("recovered")
+def combined_class(words: tuple[str, ...] = CLASSES) -> pl.Expr:
+    """Return the class of each case by its columns `verdict`, `before` and `after`.
+
+    Parameters
+    ----------
+    words
+        What to call them, in the order of `CLASSES`; the verdicts are the same words, or the second
+        to fourth of them.
+
+    Examples
+    --------
+    >>> judged = pl.DataFrame(
+    ...     {
+    ...         "verdict": ["improved", "deteriorated", "improved"],
+    ...         "before": ["clinical", "functional", "unknown"],
+    ...         "after": ["functional", "clinical", "functional"],
+    ...     }
+    ... )
+    >>> judged.select(combined_class()).to_series().to_list()
+    ['recovered', 'entered_clinical_range', 'not_computable']
+    """
+    recovered, improved, unchanged, deteriorated, entered, not_computable = constants(words)
+    verdict, before, after = pl.col("verdict"), pl.col("before"), pl.col("after")
     # UNDECIDED exists for true scores only: no longer shown to be functional.
-    table[DETERIORATED, FUNCTIONAL, [CLINICAL, UNDECIDED]] = CLASSES.index("entered_clinical_range")
-    table[NOT_COMPUTABLE] = CLASSES.index("not_computable")
-    table[:, UNKNOWN, :] = table[:, :, UNKNOWN] = CLASSES.index("not_computable")
-    return table.astype(np.uint8)
+    return (
+        pl.when((before == "unknown") | (after == "unknown")).then(not_computable)
+        .when(verdict == words[2]).then(unchanged)
+        .when(verdict == words[1])
+        .then(pl.when((before == "clinical") & (after == "functional")).then(recovered)
+              .otherwise(improved))
+        .when(verdict == words[3])
+        .then(pl.when((before == "functional") & (after != "functional")).then(entered)
+              .otherwise(deteriorated))
+        .otherwise(not_computable)
+    )  # fmt: skip
 
 
-def _crossing_table() -> Codes:
-    table = np.full((len(SIDES), len(SIDES)), CROSSINGS.index("stayed"))
-    table[CLINICAL, FUNCTIONAL] = CROSSINGS.index("left_clinical_range")
-    table[FUNCTIONAL, CLINICAL] = CROSSINGS.index("entered_clinical_range")
-    table[UNKNOWN, :] = table[:, UNKNOWN] = CROSSINGS.index("not_computable")
-    return table.astype(np.uint8)
+def crossing() -> pl.Expr:
+    """Return what the cut-off alone says, an Enum of `CROSSINGS`, by `before` and `after`.
 
-
-_CLASS_OF = _class_table().ravel()
-_CROSSING_OF = _crossing_table().ravel()
-_SIDES = len(SIDES)
-
-
-def combined_classes(verdicts: Codes, before: Codes, after: Codes) -> Codes:
-    """Return places in `CLASSES` (n,) of places in `VERDICTS` and, before and after, in `SIDES`."""
-    place = verdicts * np.uint8(_SIDES * _SIDES)
-    place += before * np.uint8(_SIDES)
-    place += after
-    return _CLASS_OF.take(place)
-
-
-def crossings(before: Codes, after: Codes) -> Codes:
-    """Return places in `CROSSINGS` (n,): what the cut-off alone says of a case."""
-    return _CROSSING_OF.take(before * np.uint8(_SIDES) + after)
+    Examples
+    --------
+    >>> sides = pl.DataFrame({"before": ["clinical", "clinical"], "after": ["functional"] * 2})
+    >>> sides.select(crossing()).to_series().to_list()
+    ['left_clinical_range', 'left_clinical_range']
+    """
+    left, stayed, entered, not_computable = constants(CROSSINGS)
+    before, after = pl.col("before"), pl.col("after")
+    return (
+        pl.when((before == "unknown") | (after == "unknown")).then(not_computable)
+        .when((before == "clinical") & (after == "functional")).then(left)
+        .when((before == "functional") & (after == "clinical")).then(entered)
+        .otherwise(stayed)
+    )  # fmt: skip
 
 
 def judged_pairs(
@@ -155,6 +154,15 @@ def judged_pairs(
     one, `index` (standard errors, after minus before) or `share` (of the score before); with a
     cut-off `before`, `after` (sides) and `crossing`; with both `class`. `reason` says of every
     `not_computable` case why; values that do not exist are null.
+
+    Examples
+    --------
+    >>> pairs = pl.DataFrame({"case_id": ["A", "B"], "pre": [18, 18], "post": [8, 17]})
+    >>> rule = PointsChange(points=6, higher_is="worse", source="R2")
+    >>> cutoff = published_cutoff(10, higher_is="worse", source="R2")
+    >>> unknown = pl.lit(None, dtype=REASON)
+    >>> judged_pairs(pairs.with_columns(reason=unknown), rule, cutoff)["class"].to_list()
+    ['recovered', 'unchanged']
     """
     if rule is None and cutoff is None:
         message = "neither a rule of change nor a cut-off was given: give one of them"
@@ -162,97 +170,45 @@ def judged_pairs(
     if rule is not None and cutoff is not None and rule.higher_is != cutoff.higher_is:
         message = f"the rule says higher is {rule.higher_is}, the cut-off {cutoff.higher_is}"
         raise ChangeRuleError(message)
-    pre, post = pairs["pre"].to_numpy(), pairs["post"].to_numpy()
-    if pairs["reason"].null_count() != pairs.height:
-        unknown = pairs["reason"].is_not_null().to_numpy()
-        pre, post = np.where(unknown, np.nan, pre), np.where(unknown, np.nan, post)
-    added: list[pl.Series] = [_known("change", post - pre)]
-    verdicts = None
+    pre, post = (_score(pairs, name) for name in ("pre", "post"))
+    judged = pairs.lazy().select(pre=pre, post=post, reason="reason")
+    first = {"change": pl.col("post") - pl.col("pre")}  # what stands side by side is in parallel
+    then: dict[str, pl.Expr] = {}
+    last: dict[str, pl.Expr] = {}
     if rule is not None:
-        if isinstance(rule, ReliableChange):
-            index = rule.index(pre, post)
-            verdicts = rule.verdicts_of(index)
-            added.append(_known("index", index))
-        else:
-            verdicts = rule.verdicts(pre, post)
-        if isinstance(rule, PercentageChange):
-            added.append(_known("share", rule.shares(pre, post)))
-        added.append(worded(verdicts, VERDICTS).alias("verdict"))
-    last = verdicts
+        first |= rule.columns()
+        then["verdict"] = rule.verdict()
     if cutoff is not None:
-        before, after = cutoff.before(pre), cutoff.after(post)
-        crossed = crossings(before, after)
-        added += [
-            worded(before, SIDES).alias("before"),
-            worded(after, SIDES).alias("after"),
-            worded(crossed, CROSSINGS).alias("crossing"),
-        ]
-        last = crossed
-        if verdicts is not None:
-            last = combined_classes(verdicts, before, after)
-            added.append(worded(last, CLASSES).alias("class"))
-    reason = _reasons(pairs["reason"], pre, rule, cutoff)
-    return pairs.with_columns(*added, reason)
+        first |= {"before": cutoff.before(pl.col("pre")), "after": cutoff.after(pl.col("post"))}
+        then["crossing"] = crossing()
+    if rule is not None and cutoff is not None:
+        last["class"] = combined_class()
+    judged = judged.with_columns(**first).with_columns(**then).with_columns(**last)
+    order = [*(rule.columns() if rule else ()), "verdict", "before", "after", "crossing", "class"]
+    added = ["change", *(name for name in order if name in {**first, **then, **last})]
+    return pairs.with_columns(judged.select(*added, reason=_reason(rule, cutoff)).collect())
 
 
-def _known(name: str, values: Floats) -> pl.Series:
-    """Return numbers with null where there is none: NaN never leaves this module."""
-    return pl.Series(name, values, nan_to_null=True)
+def _score(pairs: pl.DataFrame, name: str) -> pl.Expr:
+    """Return scores as numbers, null where missing or where the pair cannot be judged."""
+    score = pl.col(name)
+    if pairs[name].dtype.is_float() and pairs[name].is_nan().any():
+        score = score.fill_nan(None)
+    if pairs["reason"].null_count() != pairs.height:
+        score = pl.when(pl.col("reason").is_null()).then(score)
+    return score.cast(pl.Float64)
 
 
-def _reasons(
-    reasons: pl.Series, pre: Floats, rule: ChangeRule | None, cutoff: ClinicalCutoff | None
-) -> pl.Series:
+def _reason(rule: ChangeRule | None, cutoff: ClinicalCutoff | None) -> pl.Expr:
     """Add why the rule or the cut-off cannot judge to why the scores cannot be judged."""
-    said = reasons.rename("reason").to_frame()
+    said = pl.col("reason")
     for part in (rule, cutoff):
         if part is not None and part.obstacle is not None:
-            said = said.with_columns(
-                pl.col("reason").fill_null(pl.lit(part.obstacle, dtype=REASON))
-            )
-    if isinstance(rule, PercentageChange) and (pre < 0).any():
-        negative = pl.Series("negative", pre < 0)
-        said = said.with_columns(
-            pl.when(pl.col("reason").is_null() & negative)
-            .then(pl.lit("negative_before", dtype=REASON))
-            .otherwise("reason")
-            .alias("reason")
-        )
-    return said["reason"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupShares:
-    """What Hageman & Arrindell say of a group: shares of true change and of true recovery."""
-
-    improved: float | None
-    """Share of cases whose true score improved; None if not computable."""
-    functional: float | None
-    """Share of cases whose true score after lies on the functional side of the cut-off."""
-
-
-def shares_of_group(
-    rule: ReliableChange, cutoff: ClinicalCutoff, pre: Floats, post: Floats
-) -> GroupShares:
-    """Estimate the shares of truly improved and truly functional cases in a group.
-
-    `pre` and `post` (n,) are the group's scores; incomplete pairs are left out. Reliabilities come
-    from the rule's reference. True scores are taken to be normal (Hageman & Arrindell 1999).
-    """
-    must(rule.method == "HA", "method", rule.method, "HA for shares of a group")
-    whole = np.isfinite(pre) & np.isfinite(post)
-    change, post = (post - pre)[whole], post[whole]
-    if len(post) < 2:
-        return GroupShares(improved=None, functional=None)
-    sign, rdd = sign_of(rule.higher_is), rule.reliability_of_difference or 0.0
-    sd_change, sd_post = float(change.std(ddof=1)), float(post.std(ddof=1))
-    improved = functional = None
-    if rdd > 0 and sd_change > 0:
-        improved = NormalDist().cdf(sign * float(change.mean()) / (sd_change * sqrt(rdd)))
-    if cutoff.true_score is not None and sd_post > 0:
-        sd_true = sd_post * sqrt(cutoff.true_score.reliability_post)
-        functional = NormalDist().cdf(sign * (float(post.mean()) - cutoff.value) / sd_true)
-    return GroupShares(improved=improved, functional=functional)
+            said = said.fill_null(pl.lit(part.obstacle, dtype=REASON))
+    if isinstance(rule, PercentageChange):
+        negative = pl.when(pl.col("pre") < 0).then(pl.lit("negative_before", dtype=REASON))
+        said = pl.coalesce(said, negative)
+    return said
 
 
 def rule_of_measure(
@@ -266,6 +222,12 @@ def rule_of_measure(
     ------
     ChangeRuleError
         If neither is known.
+
+    Examples
+    --------
+    >>> from data_contracts.measures import built_in_measures
+    >>> rule_of_measure(built_in_measures()["phq9"]).points
+    6.0
     """
     published = measure.reliable_change
     if published is not None:
@@ -287,7 +249,14 @@ def rule_of_measure(
 
 
 def cutoff_of_measure(measure: Measure) -> ClinicalCutoff | None:
-    """Return the published cut-off of a measure, or None where none is known."""
+    """Return the published cut-off of a measure, or None where none is known.
+
+    Examples
+    --------
+    >>> from data_contracts.measures import built_in_measures
+    >>> cutoff_of_measure(built_in_measures()["phq9"]).value
+    10.0
+    """
     known = measure.clinical_cutoff
     if known is None:
         return None

@@ -18,6 +18,20 @@ def episodes(conditions: pl.DataFrame) -> pl.DataFrame:
     -------
     `case_id, kind, measure_id` (of the first occasion), `opened_occasion, opened_day,
     closed_occasion, closed_day` (the first occasion without it; null while it lasts).
+
+    >>> conditions = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"] * 4,
+    ...         "kind": ["stuck"] * 4,
+    ...         "series": ["case"] * 4,
+    ...         "measure_id": ["phq9"] * 4,
+    ...         "occasion": [5, 6, 7, 8],
+    ...         "day": [35, 42, 49, 56],
+    ...         "holds": [False, True, True, False],
+    ...     }
+    ... )
+    >>> episodes(conditions).select("opened_occasion", "closed_occasion").rows()
+    [(6, 8)]
     """
     group = ["case_id", "kind", "series"]
     ordered = conditions.sort(*group, "occasion").with_columns(

@@ -5,56 +5,58 @@ The curve is a linear mixed model of the scores AFTER the baseline (see `mixed_m
     score ~ 1 + time + baseline + time x baseline, random intercept and slope a case
 
 The baseline is a covariate and never a response as well: its false residual put 15 % of cases
-above the "10 %" line at session 1. The curve answers "from intake alone", so how far a new score
-may lie from it is learned from the residuals (score minus the fixed part), in two steps:
+above the "10 %" line at session 1. The curve answers "from intake alone"; "from all scores so far"
+is `forecast`. How a new score lies about the curve is learned from the residuals (score minus the
+fixed part) at the nodes of a grid of baseline x time (`local_quantiles`), in three steps:
 
-1. their spread is a line in the predicted level and time, fitted to the absolute residuals. A
+1. where the curve lies too high or too low its mean is shifted: a logarithm is one shape of course,
+   and a practice has several;
+2. the spread is a line in the predicted level and time, fitted to the absolute residuals. A
    constant spread put 3 % of mild and 19 % of severe cases above the "10 %" line at session 8;
-2. quantiles of residual / spread are kept at up to five predicted levels, with interpolation in
-   between, because scores near the floor are skewed and others are not.
+3. quantiles of residual / spread are kept at each node, because scores near the floor are skewed
+   and the first session is not like the tenth.
 
-Chosen among some 20 variants by 5-fold cross-validation by case, on ENRICHD and one simulated
-practice; largest distance from 80 % of the 80 % band in cells of baseline tercile x session, in
-points of per cent, ENRICHD / that practice / a practice simulated only afterwards:
+What was tried, and how often a band of 80 and 95 % holds that share of scores of held-out cases, by
+baseline and session: docs/expected_course.md, measured by benchmarks/coverage.py.
 
-    normal, the model's own variance   16 / 8 / 8      beta distribution         12 / 5 / 4
-    normal, spread line                14 / 6 / 7      quantiles, five levels    10 / 4 / 6
-    quantiles, one level               12 / 6 / 8
-
-The beta distribution puts 7.3 % of simulated scores beyond a chance of .10 where it expects 8.3 %,
-and misses by twice as much on average. The 4 and 6 of the five levels are one cell, mild and late,
-where 21 % of scores are zero and no band holds just 80 %; all other simulated cells are within 2.
-ENRICHD has cases for four levels; there the curve itself is too high for mild cases at sessions 3
-to 11 (6 % above the band instead of 10), and quantiles by level do not mend that.
-
-`sklearn.base` takes 1.7 s to import, so this class keeps scikit-learn's rules by itself: keyword
-parameters stored as they are, learned attributes end in `_`, `fit` returns self, `clone` works.
+This class is not a scikit-learn estimator and does not pass `check_estimator`: it needs the case of
+every row (`groups`) and exactly two columns, so generic checks cannot call it. It keeps the rules
+that make it easy to use with scikit-learn: keyword parameters stored as they are, `get_params` and
+`set_params`, learned attributes that end in `_`, `fit` returns self, `clone` works. `sklearn.base`
+takes 1.7 s to import and is not needed for that.
 
 Sources: Finch, Lambert & Schaalje (2001) for the curve; Bates and others (2015) for the fit.
 """
 
 import json
-from collections.abc import Hashable, Sequence
-from itertools import pairwise
-from math import isnan
+from collections.abc import Iterator
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from models.course_input import Cases, Indices, case_codes, columns, scores, sign_of
+from models.local_quantiles import (
+    BLOCK_ROWS,
+    Corners,
+    Grid,
+    local_means,
+    local_quantiles,
+    nodes_at_quantiles,
+    quantile,
+    share_below,
+    some_cases,
+)
 from models.mixed_model import CannotLearnError, Floats, case_sums, design, fit_mixed_model
 
-Indices = NDArray[np.intp]
-Cases = Sequence[Hashable] | NDArray[np.generic]
-
-MOST_LEVELS = 5
-CASES_PER_LEVEL = 100
-"""With fewer cases more levels cost more in noise than they mend (250 simulated cases: no gain)."""
-SHARES: Floats = (np.arange(100) + 0.5) / 100
-"""The shares of residuals whose quantiles are kept: chances run from .005 to .995."""
+MOST_BASELINE_NODES = 7
+CASES_PER_BASELINE_NODE = 50
+MOST_TIME_NODES = 12
+LATE_SHARES = (0.98, 0.995)
+"""Later nodes of their own: those who stay long are fewer and more alike than the rest."""
 SMALLEST_SPREAD = 0.25
 """The spread line is cut off at this part of its mean: a line may cross zero, a spread may not."""
-JSON_FORMAT = "expected course 1"
+JSON_FORMAT = "expected course 2"
 
 
 class TooFewCasesError(CannotLearnError):
@@ -79,6 +81,17 @@ class ExpectedCourse:
     ----------
     minimum_cases
         Fewest cases with a score after the baseline.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(1)
+    >>> case, occasion = np.repeat(np.arange(60), 5), np.tile(np.arange(1.0, 6.0), 60)
+    >>> X = np.column_stack([random.integers(8, 20, 60)[case], np.log1p(occasion)])
+    >>> y = X[:, 0] - 3 * X[:, 1] + random.normal(0, 3, 300)
+    >>> course = ExpectedCourse().fit(X, y, case)
+    >>> low, high = course.band(X[:1], coverage=0.8, minimum=0, maximum=27)
+    >>> bool(low[0] < course.predict(X[:1])[0] < high[0])
+    True
     """
 
     coefficients_: Floats
@@ -91,10 +104,14 @@ class ExpectedCourse:
     spread_line_: Floats
     """(3,): spread in points = [0] + [1] x predicted level + [2] x time."""
     lowest_spread_: float
-    levels_: Floats
-    """(k,): predicted levels in points, rising."""
+    baseline_nodes_: Floats
+    """Baselines in points, rising: the first side of the grid."""
+    time_nodes_: Floats
+    """Times, rising: the second side of the grid."""
+    shift_: Floats
+    """(nodes,): what is added to the curve at each node of the grid, in points."""
     quantiles_: Floats
-    """(k, 100): quantiles of residual / spread at `SHARES`, near each level."""
+    """(nodes, 100): quantiles of residual / spread at `SHARES`, near each node of the grid."""
     n_cases_: int
     n_scores_: int
     n_features_in_: int
@@ -121,9 +138,9 @@ class ExpectedCourse:
         ValueError
             If shapes differ, a value is missing, or a case has two baselines.
         """
-        baseline, time = _columns(X)
-        score = _scores(y, len(baseline))
-        codes, cases = _case_codes(groups, len(baseline))
+        baseline, time = columns(X)
+        score = scores(y, len(baseline))
+        codes, cases = case_codes(groups, len(baseline))
         if cases < max(self.minimum_cases, 1):
             raise TooFewCasesError(cases, max(self.minimum_cases, 1))
         curve = fit_mixed_model(case_sums(baseline, time, score, codes))
@@ -133,19 +150,24 @@ class ExpectedCourse:
         self.criterion_ = curve.criterion
         self.n_cases_, self.n_scores_, self.n_features_in_ = cases, len(score), 2
 
-        level = design(baseline, time) @ self.coefficients_
-        residual = score - level
-        self._learn_spread(level, time, residual)
-        self._learn_quantiles(level, residual / self._spread(level, time))
+        wanted = min(max(cases // CASES_PER_BASELINE_NODE, 1), MOST_BASELINE_NODES)
+        of_case = np.empty(cases)
+        of_case[codes] = baseline
+        self.baseline_nodes_ = nodes_at_quantiles(of_case, wanted)
+        used = some_cases(codes)
+        late = np.quantile(time[used], LATE_SHARES)
+        nodes = nodes_at_quantiles(time[used], MOST_TIME_NODES)
+        self.time_nodes_ = np.unique(np.append(nodes, late))
+        self._learn_residuals(baseline[used], time[used], score[used], codes[used])
         return self
 
     def predict(self, X: ArrayLike) -> Floats:
         """Return the expected score (n,) in points, from intake alone; may leave the range."""
-        return self._level_and_time(X)[0]
+        return np.concatenate([level for level, _, _ in self._blocks(X)])
 
     def spread(self, X: ArrayLike) -> Floats:
         """Return the standard deviation (n,) in points of a new score about the prediction."""
-        return self._spread(*self._level_and_time(X))
+        return np.concatenate([spread for _, spread, _ in self._blocks(X)])
 
     def chance_this_bad(
         self,
@@ -166,11 +188,14 @@ class ExpectedCourse:
             of scores then have a chance below .25, as whole scores rarely sit on the line: 21 %
             of simulated PHQ-9 scores.
         """
-        level, time = self._level_and_time(X)
-        score = _scores(y, len(level))
-        sign = _sign(higher_is)
-        from_here = score - sign * (0.5 if integer else 0.0)
-        below = self._share_below(level, (from_here - level) / self._spread(level, time))
+        sign = sign_of(higher_is)
+        from_here = scores(y, len(columns(X)[0])) - sign * (0.5 if integer else 0.0)
+        below, done = np.empty(len(from_here)), 0
+        for level, spread, corners in self._blocks(X):
+            rows = slice(done, done + len(level))
+            residual = (from_here[rows] - level) / spread
+            below[rows] = share_below(corners, self.quantiles_, residual)
+            done = rows.stop
         return 1.0 - below if sign > 0 else below
 
     def band(
@@ -188,12 +213,12 @@ class ExpectedCourse:
         """
         if not 0.0 < coverage <= 0.99:
             raise ValueError(f"coverage is a share above 0 and up to .99, not {coverage}.")
-        level, time = self._level_and_time(X)
-        spread = self._spread(level, time)
-        low, high = (
-            np.clip(level + spread * self._quantile(level, share), minimum, maximum)
-            for share in ((1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0)
-        )
+        shares = ((1.0 - coverage) / 2.0, (1.0 + coverage) / 2.0)
+        edges = [
+            [level + spread * quantile(corners, self.quantiles_, share) for share in shares]
+            for level, spread, corners in self._blocks(X)
+        ]
+        low, high = np.clip(np.concatenate(edges, axis=1), minimum, maximum)
         return low, high
 
     def get_params(self, deep: bool = True) -> dict[str, int]:  # noqa: ARG002 - scikit-learn's
@@ -231,109 +256,44 @@ class ExpectedCourse:
         if not hasattr(self, "quantiles_"):
             raise ValueError("This expected course is not fitted yet; call fit first.")
 
-    def _level_and_time(self, X: ArrayLike) -> tuple[Floats, Floats]:
-        self._check_fitted()
-        baseline, time = _columns(X)
-        return design(baseline, time) @ self.coefficients_, time
+    @property
+    def _grid(self) -> Grid:
+        return Grid(nodes=(self.baseline_nodes_, self.time_nodes_))
 
-    def _learn_spread(self, level: Floats, time: Floats, residual: Floats) -> None:
+    def _blocks(self, X: ArrayLike) -> Iterator[tuple[Floats, Floats, Corners]]:
+        """Yield level, spread and place on the grid, block by block."""
+        self._check_fitted()
+        all_baselines, all_times = columns(X)
+        for first in range(0, max(len(all_baselines), 1), BLOCK_ROWS):
+            baseline = all_baselines[first : first + BLOCK_ROWS]
+            time = all_times[first : first + BLOCK_ROWS]
+            corners = self._grid.corners(baseline, time)
+            level = design(baseline, time) @ self.coefficients_ + corners.interpolate(self.shift_)
+            yield level, self._spread(level, time), corners
+
+    def _learn_residuals(
+        self, baseline: Floats, time: Floats, score: Floats, codes: Indices
+    ) -> None:
+        """Learn the shift of the curve, the spread line and the quantiles, in this order."""
+        corners, nodes = self._grid.corners(baseline, time), self._grid.size
+        curve = design(baseline, time) @ self.coefficients_
+        self.shift_ = local_means(corners, nodes, score - curve)
+        level = curve + corners.interpolate(self.shift_)
+        residual = score - level
+
         absolute = np.abs(residual)
-        columns = np.column_stack([np.ones_like(level), level, time])
-        self.spread_line_ = np.linalg.lstsq(columns, absolute, rcond=None)[0]
+        line = np.column_stack([np.ones_like(level), level, time])
+        self.spread_line_ = np.linalg.lstsq(line, absolute, rcond=None)[0]
         self.lowest_spread_ = SMALLEST_SPREAD * float(absolute.mean())
         # From mean absolute residual to standard deviation, whatever the shape.
         ratio = float(np.sqrt(np.mean((residual / self._spread(level, time)) ** 2)))
         self.spread_line_ = self.spread_line_ * ratio
         self.lowest_spread_ *= ratio
+        standardised = residual / self._spread(level, time)
+        self.quantiles_ = local_quantiles(corners, nodes, standardised, codes)
 
     def _spread(self, level: Floats, time: Floats) -> Floats:
         intercept, by_level, by_time = self.spread_line_
         return np.asarray(
             np.maximum(intercept + by_level * level + by_time * time, self.lowest_spread_)
         )
-
-    def _learn_quantiles(self, level: Floats, standardised: Floats) -> None:
-        """Keep quantiles by level: one level for every 100 cases, five at most."""
-        wanted = min(max(self.n_cases_ // CASES_PER_LEVEL, 1), MOST_LEVELS)
-        rounded = np.round(level, 6)  # the same prediction is the same in every row
-        edges = np.unique(np.quantile(rounded, np.arange(1, wanted) / wanted))
-        # A prediction on an edge counts on both sides, so that a mirrored scale gives the same.
-        near = [
-            (low <= rounded) & (rounded <= high)
-            for low, high in pairwise([-np.inf, *edges, np.inf])
-        ]
-        self.levels_ = np.array([np.median(rounded[rows]) for rows in near])
-        # The k-th of n values is the quantile k / (n + 1): then a new one lies below it that often.
-        self.quantiles_ = np.array(
-            [np.quantile(standardised[rows], SHARES, method="weibull") for rows in near]
-        )
-
-    def _between_levels(self, level: Floats) -> tuple[Indices, Indices, Floats]:
-        """Return the stored level below and above (n,), and how far between them (0 to 1)."""
-        last = len(self.levels_) - 1
-        position = np.interp(level, self.levels_, np.arange(last + 1.0))
-        below = position.astype(np.intp)
-        return below, np.minimum(below + 1, last), position - below
-
-    def _quantile(self, level: Floats, share: float) -> Floats:
-        below, above, part = self._between_levels(level)
-        stored = np.array([np.interp(share, SHARES, row) for row in self.quantiles_])
-        return np.asarray((1.0 - part) * stored[below] + part * stored[above])
-
-    def _share_below(self, level: Floats, standardised: Floats) -> Floats:
-        """Invert the quantiles: a binary search in all rows at once, then a straight line."""
-        below, above, part = self._between_levels(level)
-
-        def quantile(index: Indices) -> Floats:
-            lower, upper = self.quantiles_[below, index], self.quantiles_[above, index]
-            return np.asarray((1.0 - part) * lower + part * upper)
-
-        last = len(SHARES) - 1
-        low = np.zeros(len(level), dtype=np.intp)
-        high = np.full(len(level), last, dtype=np.intp)
-        for _ in range(last.bit_length()):
-            middle = (low + high + 1) // 2
-            fits = quantile(middle) <= standardised
-            low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
-        left, right = quantile(low), quantile(np.minimum(low + 1, last))
-        width = np.where(right > left, right - left, np.inf)
-        step = np.clip((standardised - left) / width, 0.0, 1.0)
-        return (low + step + 0.5) / len(SHARES)
-
-
-def _sign(higher_is: Literal["worse", "better"]) -> int:
-    if higher_is not in ("worse", "better"):
-        raise ValueError(f"higher_is is 'worse' or 'better', not {higher_is!r}.")
-    return 1 if higher_is == "worse" else -1
-
-
-def _columns(X: ArrayLike) -> tuple[Floats, Floats]:
-    table = np.asarray(X, dtype=np.float64)
-    if table.ndim != 2 or table.shape[1] != 2:
-        raise ValueError(f"X has shape {table.shape}, not (n, 2): baseline and time.")
-    if not np.isfinite(table).all():
-        raise ValueError("X has a missing or infinite value; leave such rows out.")
-    return table[:, 0], table[:, 1]
-
-
-def _scores(y: ArrayLike, rows: int) -> Floats:
-    score = np.asarray(y, dtype=np.float64)
-    if score.shape != (rows,):
-        raise ValueError(f"y has shape {score.shape}, not ({rows},) as X has {rows} rows.")
-    if not np.isfinite(score).all():
-        raise ValueError("y has a missing or infinite value; leave such rows out.")
-    return score
-
-
-def _case_codes(groups: Cases, rows: int) -> tuple[Indices, int]:
-    """Give each case a number, by first appearance: (n,) numbers, and how many cases."""
-    if len(groups) != rows:
-        raise ValueError(f"groups has {len(groups)} entries, not {rows} as X has {rows} rows.")
-    number: dict[Hashable, int] = {}
-    listed = groups.tolist() if isinstance(groups, np.ndarray) else groups
-    codes = np.fromiter(
-        (number.setdefault(case, len(number)) for case in listed), dtype=np.intp, count=rows
-    )
-    if any(case is None or (isinstance(case, float) and isnan(case)) for case in number):
-        raise ValueError("groups has a missing value; every row belongs to a case.")
-    return codes, len(number)

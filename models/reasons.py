@@ -17,9 +17,16 @@ from models.status import pace
 
 SENTENCE, STILL_CLINICAL, REMARK, LEAVES, UNVERIFIED = 1, 2, 3, 8, 9
 
+_COUNT_WORDS = dict(enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight"), 1))
+
 
 def number_text(column: pl.Expr) -> pl.Expr:
-    """Return points as a person writes them: 17, 16.5, 8.46; no sign, no trailing zeros."""
+    """Return points as a person writes them: 17, 16.5, 8.46; no sign, no trailing zeros.
+
+    >>> gains = pl.DataFrame({"gain": [17.0, -16.5, 8.456]})
+    >>> gains.select(number_text(pl.col("gain")))["gain"].to_list()
+    ['17', '16.5', '8.46']
+    """
     rounded = column.abs().round(2)
     return (
         pl.when(rounded == rounded.round())
@@ -28,10 +35,26 @@ def number_text(column: pl.Expr) -> pl.Expr:
     )
 
 
+def count_word(count: int) -> str:
+    """Return a small count as a word, a larger one in digits.
+
+    >>> count_word(4), count_word(12)
+    ('four', '12')
+    """
+    return _COUNT_WORDS.get(count, str(count))
+
+
 def fill(rows: pl.DataFrame, template: str, code: str, position: int) -> pl.DataFrame:
     """Return the rows' key with `position, code, parameters, sentence`.
 
     `rows` holds a text column for every mark of the template.
+
+    >>> rows = pl.DataFrame(
+    ...     {"case_id": ["c1"], "measure_id": ["phq9"], "occasion": [8], "gain": ["2"]}
+    ... )
+    >>> filled = fill(rows, "A gain of {gain} points.", "no_gain", SENTENCE)
+    >>> filled.select("code", "parameters", "sentence").row(0)
+    ('no_gain', '{"gain":"2"}', 'A gain of 2 points.')
     """
     parts = [
         pl.col(text).fill_null("?") if is_mark else pl.lit(text)
@@ -57,6 +80,21 @@ def status_reasons(
 
     `judged` has one row a case, measure and occasion: what `models.status.judge` returns, with
     `session`, `tags`, `expected` and `planned_sessions`.
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> from data_contracts.rule import status_rule
+    >>> judged = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"], "measure_id": ["phq9"], "occasion": [7], "status": ["stuck"],
+    ...         "code": ["no_gain"], "tags": [""], "session": [8], "day": [49], "days": [49],
+    ...         "sessions_attended": [8], "value": [18.0], "baseline": [19.0], "gain": [1.0],
+    ...         "level_gain": [1.0], "is_pair": [True], "expected": [12.0],
+    ...         "planned_sessions": [16],
+    ...     }
+    ... )
+    >>> reasons = status_reasons(judged, built_in_measures(), status_rule().thresholds)
+    >>> reasons["sentence"][0].split(". ")[0]
+    'Session 8: the last two PHQ-9 scores average 18; the start was 19'
     """
     rows = _with_words(judged, measures, thresholds)
     words = templates("status")

@@ -25,14 +25,12 @@ frozen and named: taken from the sample it would change everyone's class wheneve
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist
 from typing import Literal
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from models.change_reference import (
     SAMPLE_WARNING,
@@ -43,14 +41,12 @@ from models.change_reference import (
     must,
     sign_of,
 )
+from models.verdicts import judged_scores, verdict_beyond
 
-Codes = NDArray[np.uint8]
 Method = Literal["JT", "GLN", "HLL", "EN", "NK", "HA"]
 
 METHODS: tuple[Method, ...] = ("JT", "GLN", "HLL", "EN", "NK", "HA")
 
-VERDICTS = ("improved", "unchanged", "deteriorated", "not_computable")
-IMPROVED, UNCHANGED, DETERIORATED, NOT_COMPUTABLE = range(4)
 
 _NEEDED: dict[Method, tuple[str, ...]] = {
     "JT": ("sd_pre",),
@@ -92,11 +88,10 @@ class ReliableChange:
     """NK only: of the scores after; the same as before if not given."""
     post_error: Literal["sd_pre", "sd_post"] = "sd_pre"
     """NK only: the standard deviation behind the error after; R28 takes `sd_pre`."""
-    _sign: float = field(init=False, repr=False, compare=False, default=0.0)
 
     def __post_init__(self) -> None:
         must(self.method in METHODS, "method", self.method, f"one of {', '.join(METHODS)}")
-        object.__setattr__(self, "_sign", sign_of(self.higher_is))
+        sign_of(self.higher_is)
         must(0 < self.reliability < 1, "reliability", self.reliability, "above 0 and below 1")
         must(0 < self.confidence < 1, "confidence", self.confidence, "above 0 and below 1")
         r = self.reliability_post
@@ -199,26 +194,51 @@ class ReliableChange:
         middle = self.expected(pre)
         return middle - self.points, middle + self.points
 
-    def index(self, pre: Floats, post: Floats) -> Floats:
-        """Return the change in standard errors (n,), signed as after minus before.
+    def columns(self) -> dict[str, pl.Expr]:
+        """Return what is reckoned of `pre` and `post` first: `index`, in standard errors.
 
-        NaN where a score is NaN, and everywhere if there is an `obstacle`; frames show it as null.
+        Signed as after minus before; null where a score is, everywhere if there is an `obstacle`.
         """
         if self.obstacle:
-            return np.full(len(pre), np.nan)
+            return {"index": pl.lit(None, dtype=pl.Float64)}
         slope, intercept = self._line
-        index = post - pre if slope == 1.0 else post - slope * pre
-        index -= intercept
-        index /= self.error
-        return index
+        before = pl.col("pre") if slope == 1.0 else slope * pl.col("pre")
+        beyond = pl.col("post") - before
+        beyond = beyond - intercept if intercept else beyond
+        # Not divided by: Polars 2.1 rounds a division by a constant in two ways.
+        return {"index": beyond * (1 / self.error)}
 
-    def verdicts(self, pre: Floats, post: Floats) -> Codes:
-        """Return places in `VERDICTS` (n,); NaN scores are not computable."""
-        return self.verdicts_of(self.index(pre, post))
+    def verdict(self) -> pl.Expr:
+        """Return the verdict of each case, an Enum of `VERDICTS`, by its `index`."""
+        return verdict_beyond(pl.col("index"), self.critical_value, self.higher_is)
 
-    def verdicts_of(self, index: Floats) -> Codes:
-        """Return places in `VERDICTS` (n,) of indices that are there already."""
-        return verdicts_beyond(self._sign * index, self.critical_value)
+    def index(self, pre: Floats, post: Floats) -> Floats:
+        """Return the change of some cases in standard errors (n,); NaN where there is none.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rule = ReliableChange(
+        ...     reference=Reference(name="x", sd_pre=7.5), reliability=0.8, higher_is="better"
+        ... )
+        >>> rule.index(np.array([40.0]), np.array([52.5])).round(2).tolist()
+        [2.64]
+        """
+        return judged_scores(self, pre, post)["index"].cast(pl.Float64).to_numpy()
+
+    def verdicts(self, pre: Floats, post: Floats) -> list[str]:
+        """Return the verdicts (n,) on some cases, words of `VERDICTS`; NaN is a missing score.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> rule = ReliableChange(
+        ...     reference=Reference(name="x", sd_pre=7.5), reliability=0.8, higher_is="better"
+        ... )
+        >>> rule.verdicts(np.array([40.0, 40.0]), np.array([52.5, 45.0]))
+        ['improved', 'unchanged']
+        """
+        return judged_scores(self, pre, post)["verdict"].to_list()
 
     @property
     def _rdd(self) -> float:
@@ -242,19 +262,3 @@ class ReliableChange:
                 return r, mean_post - r * mean_pre
             case "HA":
                 return 1.0, -(mean_post - mean_pre) * (1 - self._rdd) / self._rdd
-
-
-def verdicts_beyond(gains: Floats, limit: float) -> Codes:
-    """Return verdicts (n,) of gains (positive is better) strictly beyond a limit; NaN is none."""
-    codes: Codes = (
-        np.uint8(UNCHANGED) + (gains < -limit).view(np.uint8) - (gains > limit).view(np.uint8)
-    )
-    unknown = np.isnan(gains)
-    if unknown.any():
-        codes[unknown] = NOT_COMPUTABLE
-    return codes
-
-
-def worded(codes: Codes, words: tuple[str, ...]) -> pl.Series:
-    """Return codes as an Enum of words, without making a string per case."""
-    return pl.Series(codes, dtype=pl.UInt8).cat.to(pl.Enum(words))

@@ -25,6 +25,21 @@ def safety_points(items: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.Da
     Returns
     -------
     The same rows by case, item and time, with `occasion` (0-based count of answers) and `is_open`.
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> items = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"] * 4,
+    ...         "measure_id": ["phq9"] * 4,
+    ...         "subscale": ["item_9"] * 4,
+    ...         "at": [1, 2, 3, 4],
+    ...         "session": [1, 2, 3, 4],
+    ...         "day": [0, 7, 14, 21],
+    ...         "value": [0.0, 1, 1, 0],
+    ...     }
+    ... )
+    >>> safety_points(items, built_in_measures())["is_open"].to_list()
+    [False, True, True, False]
     """
     ordered = items.sort(
         "case_id", "measure_id", "subscale", pl.coalesce("day", "at"), "at"

@@ -20,9 +20,9 @@ from statistics import NormalDist
 import numpy as np
 import polars as pl
 
-from models.change_reference import must, sign_of
-from models.clinical_cutoff import SIDES, ClinicalCutoff
-from models.clinical_significance import CROSSINGS, combined_classes, crossings
+from models.change_reference import Direction, must
+from models.clinical_cutoff import ClinicalCutoff
+from models.clinical_significance import combined_class, crossing
 from models.mixed_model import (
     CannotLearnError,
     CaseSums,
@@ -33,7 +33,7 @@ from models.mixed_model import (
     fit_mixed_model,
 )
 from models.paired_scores import REASON
-from models.reliable_change import verdicts_beyond, worded
+from models.verdicts import verdict_beyond
 
 RELATIVE_VERDICTS = (
     "faster_than_mean",
@@ -92,31 +92,34 @@ def slope_changes(
     ----------
     scores
         Any order, one row a score: `case_id`, `time` (a number), `score` (null or NaN: missing).
+
+    Examples
+    --------
+    >>> scores = pl.DataFrame({"case_id": ["A"], "time": [0], "score": [20.0]})
+    >>> slope_changes(scores, higher_is="worse").cases["reason"].to_list()
+    ['fewer_than_three_scores']
     """
     must(0 < confidence < 1, "confidence", confidence, "above 0 and below 1")
-    sign = sign_of("better" if higher_is == "better" else "worse")
     must(higher_is in ("better", "worse"), "higher_is", higher_is, "'better' or 'worse'")
+    direction: Direction = "better" if higher_is == "better" else "worse"
     must(scores["time"].dtype.is_numeric(), "time", str(scores["time"].dtype),
          "a number for a growth curve, such as the session or the week")  # fmt: skip
     cases = _first_and_last(scores)
     cases, fit = _with_index(cases, scores)
-    index = cases["index"].to_numpy()
     limit = NormalDist().inv_cdf((1 + confidence) / 2)
-    verdicts = verdicts_beyond(sign * index, limit)
-    added = [worded(verdicts, RELATIVE_VERDICTS).alias("verdict")]
+    cases = cases.with_columns(
+        verdict=verdict_beyond(pl.col("index"), limit, direction, RELATIVE_VERDICTS)
+    )
     if cutoff is not None:
-        before = cutoff.before(cases["pre"].to_numpy())
-        after = cutoff.after(cases["post"].to_numpy())
-        crossed = crossings(before, after)
-        classes = combined_classes(verdicts, before, after)
-        added += [
-            worded(before, SIDES).alias("before"),
-            worded(after, SIDES).alias("after"),
-            worded(crossed, CROSSINGS).alias("crossing"),
-            worded(classes, RELATIVE_CLASSES).alias("class"),
-        ]
+        cases = (
+            cases.with_columns(
+                before=cutoff.before(pl.col("pre")), after=cutoff.after(pl.col("post"))
+            )
+            .with_columns(crossing=crossing())
+            .with_columns(combined_class(RELATIVE_CLASSES).alias("class"))
+        )
     return SlopeChange(
-        cases=cases.with_columns(*added),
+        cases=cases,
         fit=fit,
         is_singular=fit is not None and _is_singular(fit),
         warnings=WARNINGS,

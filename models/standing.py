@@ -17,6 +17,21 @@ def last_statuses(statuses: pl.DataFrame) -> pl.DataFrame:
 
     `statuses` holds `case_id, measure_id, occasion, day, status, code, tags, decided_by`. Added:
     `since_occasion`, `since_day`, `last_day`.
+
+    >>> statuses = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"] * 3,
+    ...         "measure_id": ["phq9"] * 3,
+    ...         "occasion": [5, 6, 7],
+    ...         "day": [35, 42, 49],
+    ...         "status": ["watch", "stuck", "stuck"],
+    ...         "code": ["no_gain_yet", "no_gain", "no_gain"],
+    ...         "tags": [""] * 3,
+    ...         "decided_by": ["phq9"] * 3,
+    ...     }
+    ... )
+    >>> last_statuses(statuses).select("status", "since_occasion", "last_day").row(0)
+    ('stuck', 6, 49)
     """
     series = ["case_id", "measure_id"]
     ordered = statuses.sort(*series, "occasion")
@@ -45,6 +60,19 @@ def with_staleness(standing: pl.DataFrame, thresholds: RuleThresholds) -> pl.Dat
 
     `standing` holds `status, code, is_open, sessions_since` (attended since the last score, null
     where no sessions are sent) and `days_since` (up to the run's day, null without a calendar).
+
+    >>> from data_contracts.rule import status_rule
+    >>> standing = pl.DataFrame(
+    ...     {
+    ...         "status": ["stuck", "stuck"],
+    ...         "code": ["no_gain", "no_gain"],
+    ...         "is_open": [True, True],
+    ...         "sessions_since": [1, 4],
+    ...         "days_since": [7, 28],
+    ...     }
+    ... )
+    >>> with_staleness(standing, status_rule().thresholds)["code"].to_list()
+    ['no_gain', 'stale']
     """
     too_old = (pl.col("sessions_since") > thresholds.stale_sessions).fill_null(value=False) | (
         pl.col("days_since") > thresholds.stale_days

@@ -112,6 +112,28 @@ def judge(points: pl.DataFrame, rule: StatusRule, measures: Mapping[str, Measure
     Returns
     -------
     Grain of `points`, in the order case_id, measure_id, occasion, with `status` and `code` added.
+
+    >>> from data_contracts.measures import built_in_measures
+    >>> from data_contracts.rule import status_rule
+    >>> scores = [19.0, 18, 19, 18, 18, 18, 18]
+    >>> points = pl.DataFrame(
+    ...     {
+    ...         "case_id": ["c1"] * 7,
+    ...         "measure_id": ["phq9"] * 7,
+    ...         "occasion": range(7),
+    ...         "has_baseline": [True] * 7,
+    ...         "value": scores,
+    ...         "baseline": [19.0] * 7,
+    ...         "gain": [19 - score for score in scores],
+    ...         "level_gain": [0.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0],
+    ...         "is_pair": [False, False, True, True, True, True, True],
+    ...         "days": range(0, 49, 7),
+    ...         "sessions_attended": range(1, 8),
+    ...         "chance_this_bad": [None] * 7,
+    ...     }
+    ... )
+    >>> judge(points, status_rule(), built_in_measures()).select("status", "code").rows()[-2:]
+    [('stuck', 'no_gain'), ('stuck', 'no_gain')]
     """
     ordered = points.sort("case_id", "measure_id", "occasion")
     course = _course(ordered, measures)
@@ -182,7 +204,19 @@ def _tidy(points: Numbers) -> Numbers:
 def pace(
     sessions: Numbers, *, is_sparse: Truths, reliable_change: Numbers, rule: RuleThresholds
 ) -> Numbers:
-    """Return the gain to be seen by now, in points: nothing at session 4, all of RC at 12."""
+    """Return the gain to be seen by now, in points: nothing at session 4, all of RC at 12.
+
+    Parameters
+    ----------
+    sessions, is_sparse, reliable_change
+        (n,) each: `t` of the rule; few scores over a long time; RC in points, nan where unknown.
+
+    >>> from data_contracts.rule import status_rule
+    >>> sessions, few = np.array([4.0, 8.0, 12.0, 4.0]), np.array([False, False, False, True])
+    >>> change, rule = np.full(4, 6.0), status_rule().thresholds
+    >>> pace(sessions, is_sparse=few, reliable_change=change, rule=rule).tolist()
+    [0.0, 3.0, 6.0, 3.0]
+    """
     counted = np.where(is_sparse, np.maximum(sessions, rule.sparse_sessions), sessions)
     return _tidy(reliable_change * np.clip((counted - rule.pace_from) / rule.pace_over, 0.0, 1.0))
 

@@ -14,20 +14,28 @@ from numpy.typing import NDArray
 
 from data_contracts.errors import UnstuckError
 from models.sudden_change import (
+    ROUNDING,
     UNTESTED,
     WINDOW,
     Around,
+    Columns,
     Numbers,
     Present,
     SuddenChangeRule,
     Truths,
+)
+from models.sudden_change_criteria import (
+    can_judge,
+    criteria_in_use,
+    has_both_beside,
+    has_windows,
 )
 
 Counts = NDArray[np.int64]
 
 NEEDED = ("case_id", "session", "score")
 
-_LAST_SESSION = 1_000  # a larger number is a day or a date
+LAST_SESSION = 1_000  # a larger number is a day or a date
 
 
 class ScoresError(UnstuckError):
@@ -35,7 +43,14 @@ class ScoresError(UnstuckError):
 
 
 def by_case(scores: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows by case; a missing score is nan."""
+    """Return the rows by case; a missing score is nan.
+
+    Examples
+    --------
+    >>> scores = pl.DataFrame({"case_id": ["b", "a"], "session": [1, 1], "score": [3, None]})
+    >>> by_case(scores).rows()
+    [('a', 1, nan), ('b', 1, 3.0)]
+    """
     missing = [name for name in NEEDED if name not in scores.columns]
     if missing:
         raise ScoresError(f"there is no column {', '.join(missing)}")
@@ -48,8 +63,8 @@ def by_case(scores: pl.DataFrame) -> pl.DataFrame:
         "have no case": pl.col("case_id").is_null(),
         "have no session": session.is_null(),
         "have a session below 0": session < 0,
-        f"have a session above {_LAST_SESSION}: is it a day? See --in-order": (
-            session > _LAST_SESSION
+        f"have a session above {LAST_SESSION}: is it a day? See --in-order": (
+            session > LAST_SESSION
         ),
     }
     if scores["session"].dtype.is_float():
@@ -148,3 +163,78 @@ class Courses:
         """Return the number of the case a place belongs to."""
         case: Counts = np.searchsorted(self.begins, place, side="right") - 1
         return case
+
+
+def changes_in_courses(
+    courses: Courses, rule: SuddenChangeRule, planned_sessions: int | None
+) -> tuple[Columns, Columns]:
+    """Return columns of the changes and of the cases, numbered from 0; see `changes_in_rows`.
+
+    Examples
+    --------
+    >>> rule = SuddenChangeRule(cutoff=7)
+    >>> scores = np.array([30, 31, 30, 15, 14, 14])
+    >>> courses = Courses.of(np.arange(1, 7), scores, np.array([6]), rule, None)
+    >>> changes_in_courses(courses, rule, None)[0]["session"].tolist()
+    [3]
+    """
+    around, present, is_tested = courses.around, courses.present, courses.is_tested
+    is_judged = can_judge(around, present, rule) & is_tested
+    first, *others = criteria_in_use(rule)
+    changed = np.flatnonzero(is_judged & first(around, rule))
+    for criterion in others:  # only where the ones before hold
+        changed = changed[criterion(tuple(scores[changed] for scores in around), rule)]
+    case = courses.case_of(changed)
+    changes = np.bincount(case, minlength=courses.begins.size)
+    intervals = np.maximum(courses.lengths - UNTESTED, 0)
+    not_judged = courses.per_case(is_tested & ~is_judged)
+    lacks_scores = is_tested & ~(has_both_beside(present) & has_windows(present))
+    series: Columns = {
+        "score_count": courses.score_count,
+        "between_sessions": np.maximum(courses.lengths - 1, 0),
+        "judged": intervals - not_judged,
+        "not_judged": not_judged,
+        "change_count": changes,
+        "has_enough_scores": courses.per_case(lacks_scores) < intervals,
+        "has_negative": courses.per_case(around[2] < 0) > 0,
+    }
+    events: Columns = {
+        "case": case,
+        "session": changed - courses.begins[case] + rule.first_session,
+        "changes_of_case": changes[case],
+        "around": np.array([scores[changed] for scores in around]),
+        "treatment_gain": _treatment_gain(courses, case, rule, planned_sessions),
+        **_reversal(courses, changed, case, rule),
+    }
+    return events, series
+
+
+def _treatment_gain(
+    courses: Courses, case: Counts, rule: SuddenChangeRule, planned_sessions: int | None
+) -> Numbers:
+    """Return points better from the first score of the treatment to its last, an event."""
+    scores = courses.places[2:]
+    begin = courses.begins[case] + (1 - rule.first_session)
+    end = courses.begins[case] + courses.lengths[case] - 1
+    if planned_sessions is None:
+        missing = np.isnan(scores[begin])
+        while missing.any():  # an event has a score, so this ends
+            begin = begin + missing
+            missing = np.isnan(scores[begin])
+    gain: Numbers = rule.better_sign * (scores[begin] - scores[end])
+    return gain
+
+
+def _reversal(courses: Courses, changed: Counts, case: Counts, rule: SuddenChangeRule) -> Columns:
+    """Return the score that halves the change, and whether a later one lies beyond it."""
+    scores = courses.places[2:]
+    level = (scores[changed] + scores[changed + 1]) / 2
+    end = courses.begins[case] + courses.lengths[case]
+    farthest = int((end - changed).max(initial=2))
+    later = changed + np.arange(2, farthest)[:, None]
+    score = scores[np.minimum(later, end)]  # the place at the end is empty
+    return {
+        "reversal_level": level,
+        "is_reversed": (rule.sign * (score - level) > ROUNDING).any(axis=0),
+        "can_tell": (~np.isnan(score)).any(axis=0) & ~np.isnan(level),
+    }

@@ -9,83 +9,24 @@ DeRubeis 1999). The R package looks from n + 3 on, unless the baseline is used.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from models.sudden_change import (
-    ROUNDING,
-    UNTESTED,
-    Numbers,
-    SuddenChangeRule,
-    can_judge,
-    criteria_in_use,
-    has_both_beside,
-    has_windows,
+from models.sudden_change import SuddenChangeRule
+from models.sudden_change_courses import (
+    LAST_SESSION,
+    NEEDED,
+    Courses,
+    ScoresError,
+    by_case,
+    changes_in_courses,
 )
-from models.sudden_change_courses import Counts, Courses, by_case
-
-AROUND = (
-    "score_two_before",
-    "score_one_before",
-    "score_before",
-    "score_after",
-    "score_one_later",
-    "score_two_later",
-)
-"""Scores at sessions n - 2 to n + 3."""
-
-REASONS: dict[str, str] = {
-    "no_score": "no score in the sessions looked at",
-    "too_few_sessions": "fewer than four sessions from the first to the last score: no interval "
-    "has two sessions on each side",
-    "negative_score": "a share of a negative score means nothing: switch criterion 2 off",
-    "gaps": "no two neighbouring sessions have a score with enough scores around them",
-}
-"""Why no interval of a case could be judged; the first that applies."""
-
-EVENT_COLUMNS = (
-    "case_id",
-    "session",
-    "changes_of_case",
-    *AROUND,
-    "points_better",
-    "treatment_gain",
-    "share_of_treatment_gain",
-    "reversal_level",
-    "is_reversed",
-)
-SERIES_COLUMNS = (
-    "case_id",
-    "score_count",
-    "between_sessions",
-    "judged",
-    "not_judged",
-    "change_count",
-    "has_enough_scores",
-    "reason",
-)
+from models.sudden_change_rows import NotInOrderError, Rows, changes_in_rows
+from models.sudden_change_tables import Block, SuddenChanges, joined_blocks
 
 _BLOCK = 1 << 17  # rows: what a block needs stays in the processor's cache
-
-
-@dataclass(frozen=True, kw_only=True)
-class SuddenChanges:
-    """What was found, and what could not be asked."""
-
-    rule: SuddenChangeRule
-    events: pl.DataFrame
-    """One row a jump between sessions n and n + 1, by case and session:
-    `case_id, session` (n), `changes_of_case, <AROUND>, points_better` (of the jump; negative for a
-    loss), `treatment_gain` (first score minus last, as points better), `share_of_treatment_gain`
-    (null where that gain is 0 or unknown), `reversal_level, is_reversed` (null where no later score
-    could show it)."""
-    series: pl.DataFrame
-    """One row a case: `case_id, score_count, between_sessions, judged, not_judged` (intervals),
-    `change_count` (null where nothing could be judged), `has_enough_scores` (for all three
-    criteria, somewhere), `reason` (a key of REASONS; null where an interval was judged)."""
 
 
 def sudden_changes(
@@ -122,12 +63,131 @@ def sudden_changes(
     >>> found.events.select("session", "points_better", "is_reversed").rows()
     [(3, 15.0, True), (5, 14.0, False)]
     """
+    reads_rows = rule.cutoff is not None or rule.share is not None
+    if reads_rows and _can_be_read(scores):
+        try:
+            return _from_rows(scores, rule, planned_sessions)
+        except NotInOrderError:
+            pass
     checked = by_case(scores)
+    if reads_rows and not checked.is_empty():
+        in_order = checked.with_columns(pl.col("session").cast(pl.Int64)).sort("case_id", "session")
+        try:
+            return _from_rows(in_order, rule, planned_sessions)
+        except NotInOrderError:
+            pass
+    return _from_courses(checked, rule, planned_sessions)
+
+
+def sudden_changes_in_columns(
+    scores: pl.DataFrame, rule: SuddenChangeRule, *, planned_sessions: int | None = None
+) -> SuddenChanges:
+    """Return the sudden changes of cases whose sessions stand side by side.
+
+    Parameters
+    ----------
+    scores
+        One row a case: `case_id` (each once), then one column a session in order, from session 1
+        on, or from the baseline if the rule uses it; null or nan is missing.
+    planned_sessions
+        As for `sudden_changes`; None: each case ends at its own last score.
+
+    Raises
+    ------
+    ScoresError
+        If a case is there twice or has no id, or a column holds no numbers or an infinite one.
+
+    Examples
+    --------
+    >>> scores = [[30], [31], [30], [15], [14], [14]]
+    >>> wide = pl.DataFrame({"case_id": ["a"], **{f"s{n}": s for n, s in enumerate(scores, 1)}})
+    >>> sudden_changes_in_columns(wide, SuddenChangeRule(cutoff=7)).events["session"].to_list()
+    [3]
+    """
+    cases, *columns = scores.get_columns()
+    for column in columns:
+        if not column.dtype.is_numeric():
+            raise ScoresError(f"column {column.name} holds no numbers")
+        if column.dtype.is_float() and column.is_infinite().any():
+            raise ScoresError(f"column {column.name} holds an infinite score")
+    if cases.null_count() or cases.n_unique() < len(cases):
+        raise ScoresError("a case is there twice or has no id: one row a case is expected")
+    if not cases.is_sorted():
+        return sudden_changes_in_columns(
+            scores.sort("case_id"), rule, planned_sessions=planned_sessions
+        )
+    if rule.cutoff is None and rule.share is None:
+        sessions = {c.name: place for place, c in enumerate(columns, rule.first_session)}
+        return sudden_changes(
+            scores.unpivot(index="case_id", variable_name="session", value_name="score")
+            .with_columns(pl.col("session").replace_strict(sessions, return_dtype=pl.Int64)),
+            rule,
+            planned_sessions=planned_sessions,
+        )  # fmt: skip
+
+    def judged(rows: slice) -> Block:
+        block = [column[rows] for column in columns]
+        found = changes_in_rows(Rows.of_columns(block, rule.first_session), rule, planned_sessions)
+        return Block.of(*found, rows.start)
+
+    width = max(_BLOCK // max(len(columns), 1), 1)
+    blocks = [slice(at, min(at + width, len(cases))) for at in range(0, len(cases), width)]
+    return joined_blocks([judged(rows) for rows in blocks or [slice(0, 0)]], cases, rule)
+
+
+def _can_be_read(scores: pl.DataFrame) -> bool:
+    """Return whether the columns are what they should be, as far as that can be seen at once."""
+    if scores.is_empty() or not set(NEEDED) <= set(scores.columns):
+        return False
+    unknown = scores["case_id"].null_count() + scores["session"].null_count()
+    return (
+        not unknown and scores["session"].dtype.is_integer() and scores["score"].dtype.is_numeric()
+    )
+
+
+def _from_rows(
+    scores: pl.DataFrame, rule: SuddenChangeRule, planned_sessions: int | None
+) -> SuddenChanges:
+    """Judge rows by case and session; see `sudden_change_rows`."""
+    case, session, points = (scores[name] for name in NEEDED)
+
+    def judged(rows: slice) -> tuple[Block, pl.Series]:
+        block = Rows.of(case[rows], session[rows], points[rows])
+        found = changes_in_rows(block, rule, planned_sessions)
+        return Block.of(*found, 0), case[rows].gather(block.start)
+
+    parts = [judged(rows) for rows in _whole_cases(case)]
+    case_ids = pl.concat([ids for _, ids in parts])
+    if not case_ids.is_sorted() or (case_ids == case_ids.shift()).any():
+        raise NotInOrderError  # a case goes on elsewhere
+    first_cases = np.cumsum([0, *(len(ids) for _, ids in parts[:-1])])
+    blocks = [block.numbered(first) for (block, _), first in zip(parts, first_cases, strict=True)]
+    return joined_blocks(blocks, case_ids, rule)
+
+
+def _whole_cases(case: pl.Series) -> list[slice]:
+    """Return blocks of about `_BLOCK` rows that end with a case."""
+    ends = [0]
+    while ends[-1] < len(case):
+        end = min(ends[-1] + _BLOCK, len(case))
+        first = end
+        while end < len(case) and case[end] == case[end - 1]:
+            if end - first > LAST_SESSION:
+                raise NotInOrderError  # more rows than a case has sessions
+            end += 1
+        ends.append(end)
+    return [slice(start, end) for start, end in pairwise(ends)]
+
+
+def _from_courses(
+    checked: pl.DataFrame, rule: SuddenChangeRule, planned_sessions: int | None
+) -> SuddenChanges:
+    """Judge rows by case in any order of sessions; see `sudden_change_courses`."""
     runs = checked["case_id"].rle().struct.unnest()
     ends = runs["len"].cast(pl.Int64).to_numpy().cumsum()
     sessions = checked["session"].to_numpy()
     points = checked["score"].to_numpy()
-    blocks: list[_Block] = []
+    blocks: list[Block] = []
     start = 0
     while start < ends.size or not blocks:
         first_row = int(ends[start - 1]) if start else 0
@@ -135,131 +195,7 @@ def sudden_changes(
         rows = slice(first_row, int(ends[stop - 1]) if stop else 0)
         lengths = np.diff(ends[start:stop], prepend=first_row)
         courses = Courses.of(sessions[rows], points[rows], lengths, rule, planned_sessions)
-        blocks.append(_Block.of(courses, start, rule, planned_sessions))
+        found = changes_in_courses(courses, rule, planned_sessions)
+        blocks.append(Block.of(*found, start))
         start = stop
-    return SuddenChanges(
-        rule=rule,
-        events=_events([block.events for block in blocks], runs["value"], rule),
-        series=_series([block.series for block in blocks], runs["value"], rule),
-    )
-
-
-Columns = dict[str, NDArray[np.generic]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Block:
-    """Columns of the events and of the cases of some courses."""
-
-    events: Columns
-    series: Columns
-
-    @classmethod
-    def of(
-        cls,
-        courses: Courses,
-        first_case: int,
-        rule: SuddenChangeRule,
-        planned_sessions: int | None,
-    ) -> _Block:
-        around, present, is_tested = courses.around, courses.present, courses.is_tested
-        is_judged = can_judge(around, present, rule) & is_tested
-        first, *others = criteria_in_use(rule)
-        changed = np.flatnonzero(is_judged & first(around, rule))
-        for criterion in others:  # only where the ones before hold
-            changed = changed[criterion(tuple(scores[changed] for scores in around), rule)]
-        case = courses.case_of(changed)
-        changes = np.bincount(case, minlength=courses.begins.size)
-        intervals = np.maximum(courses.lengths - UNTESTED, 0)
-        not_judged = courses.per_case(is_tested & ~is_judged)
-        lacks_scores = is_tested & ~(has_both_beside(present) & has_windows(present))
-        series: Columns = {
-            "score_count": courses.score_count,
-            "between_sessions": np.maximum(courses.lengths - 1, 0),
-            "judged": intervals - not_judged,
-            "not_judged": not_judged,
-            "change_count": changes,
-            "has_enough_scores": courses.per_case(lacks_scores) < intervals,
-            "has_negative": courses.per_case(around[2] < 0) > 0,
-        }
-        events: Columns = {
-            "case": case + first_case,
-            "session": changed - courses.begins[case] + rule.first_session,
-            "changes_of_case": changes[case],
-            **{name: scores[changed] for name, scores in zip(AROUND, around, strict=True)},
-            "treatment_gain": _treatment_gain(courses, case, rule, planned_sessions),
-            **_reversal(courses, changed, case, rule),
-        }
-        return cls(events=events, series=series)
-
-
-def _treatment_gain(
-    courses: Courses, case: Counts, rule: SuddenChangeRule, planned_sessions: int | None
-) -> Numbers:
-    """Return points better from the first score of the treatment to its last, an event."""
-    scores = courses.places[2:]
-    begin = courses.begins[case] + (1 - rule.first_session)
-    end = courses.begins[case] + courses.lengths[case] - 1
-    if planned_sessions is None:
-        missing = np.isnan(scores[begin])
-        while missing.any():  # an event has a score, so this ends
-            begin = begin + missing
-            missing = np.isnan(scores[begin])
-    gain: Numbers = rule.better_sign * (scores[begin] - scores[end])
-    return gain
-
-
-def _reversal(courses: Courses, changed: Counts, case: Counts, rule: SuddenChangeRule) -> Columns:
-    """Return the score that halves the change, and whether a later one lies beyond it."""
-    scores = courses.places[2:]
-    level = (scores[changed] + scores[changed + 1]) / 2
-    end = courses.begins[case] + courses.lengths[case]
-    farthest = int((end - changed).max(initial=2))
-    later = changed + np.arange(2, farthest)[:, None]
-    score = scores[np.minimum(later, end)]  # the place at the end is empty
-    return {
-        "reversal_level": level,
-        "is_reversed": (rule.sign * (score - level) > ROUNDING).any(axis=0),
-        "can_tell": (~np.isnan(score)).any(axis=0) & ~np.isnan(level),
-    }
-
-
-def _events(blocks: list[Columns], case_ids: pl.Series, rule: SuddenChangeRule) -> pl.DataFrame:
-    columns = _joined(blocks)
-    points, treatment = pl.col("points_better"), pl.col("treatment_gain")
-    return (
-        pl.DataFrame(columns)
-        .with_columns(pl.col(*AROUND, "treatment_gain", "reversal_level").fill_nan(None))
-        .with_columns(
-            case_id=case_ids.gather(columns["case"]),
-            points_better=rule.better_sign * (pl.col("score_before") - pl.col("score_after")),
-            is_reversed=pl.when("can_tell").then("is_reversed"),
-        )
-        .with_columns(
-            share_of_treatment_gain=pl.when(treatment != 0).then(points.abs() / treatment)
-        )
-        .select(*EVENT_COLUMNS)
-    )
-
-
-def _series(blocks: list[Columns], case_ids: pl.Series, rule: SuddenChangeRule) -> pl.DataFrame:
-    reason = (
-        pl.when(pl.col("judged") > 0).then(None)
-        .when(pl.col("score_count") == 0).then(pl.lit("no_score"))
-        .when(pl.col("between_sessions") < UNTESTED).then(pl.lit("too_few_sessions"))
-        .when(pl.col("has_negative") & (rule.share is not None)).then(pl.lit("negative_score"))
-        .otherwise(pl.lit("gaps"))
-    )  # fmt: skip
-    return (
-        pl.DataFrame(_joined(blocks))
-        .with_columns(
-            case_id=case_ids,
-            change_count=pl.when(pl.col("judged") > 0).then("change_count"),
-            reason=reason,
-        )
-        .select(*SERIES_COLUMNS)
-    )
-
-
-def _joined(blocks: list[Columns]) -> Columns:
-    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    return joined_blocks(blocks, runs["value"], rule)

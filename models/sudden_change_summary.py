@@ -11,7 +11,7 @@ from typing import Literal
 
 import polars as pl
 
-from models.sudden_change_events import SuddenChanges
+from models.sudden_change_tables import SuddenChanges
 
 Choice = Literal["first", "last", "smallest", "largest"]
 
@@ -62,6 +62,17 @@ def one_per_case(found: SuddenChanges, choice: Choice) -> pl.DataFrame:
     """Return one row a case: the columns of `series`, and one of its changes or nulls.
 
     Of changes equally large or small the first is taken; size counts without its sign.
+
+    Examples
+    --------
+    >>> from models.sudden_change import SuddenChangeRule
+    >>> from models.sudden_change_events import sudden_changes
+    >>> scores = pl.DataFrame(
+    ...     {"case_id": ["a"] * 6, "session": range(1, 7), "score": [30, 31, 30, 15, 14, 14]}
+    ... )
+    >>> found = sudden_changes(scores, SuddenChangeRule(cutoff=7))
+    >>> one_per_case(found, "largest")["points_better"].to_list()
+    [15.0]
     """
     chosen = _chosen(found.events, choice).drop("changes_of_case")
     return found.series.join(chosen, on="case_id", how="left", maintain_order="left")
@@ -83,7 +94,19 @@ def _chosen(events: pl.DataFrame, choice: Choice) -> pl.DataFrame:
 
 
 def describe_changes(found: SuddenChanges) -> ChangeSummary:
-    """Return figures over all changes."""
+    """Return figures over all changes.
+
+    Examples
+    --------
+    >>> from models.sudden_change import SuddenChangeRule
+    >>> from models.sudden_change_events import sudden_changes
+    >>> scores = pl.DataFrame(
+    ...     {"case_id": ["a"] * 6, "session": range(1, 7), "score": [30, 31, 30, 15, 14, 14]}
+    ... )
+    >>> found = sudden_changes(scores, SuddenChangeRule(cutoff=7))
+    >>> describe_changes(found).mean_points
+    15.0
+    """
     events = found.events
     several = int((events["changes_of_case"] > 1).sum())
     reversals = int(events["is_reversed"].sum())
@@ -98,7 +121,19 @@ def describe_changes(found: SuddenChanges) -> ChangeSummary:
 
 
 def describe_cases(found: SuddenChanges, choice: Choice = "first") -> CaseSummary:
-    """Return figures over cases; size and reversal are those of the chosen change."""
+    """Return figures over cases; size and reversal are those of the chosen change.
+
+    Examples
+    --------
+    >>> from models.sudden_change import SuddenChangeRule
+    >>> from models.sudden_change_events import sudden_changes
+    >>> scores = pl.DataFrame(
+    ...     {"case_id": ["a"] * 6, "session": range(1, 7), "score": [30, 31, 30, 15, 14, 14]}
+    ... )
+    >>> found = sudden_changes(scores, SuddenChangeRule(cutoff=7))
+    >>> describe_cases(found).percent_of_judged_cases
+    100.0
+    """
     series, chosen = found.series, _chosen(found.events, choice)
     judged = int((series["judged"] > 0).sum())
     several = int((chosen["changes_of_case"] > 1).sum())
@@ -123,6 +158,17 @@ def count_intervals(found: SuddenChanges) -> IntervalCounts:
     """Return how many intervals there are, and how many the criteria could be applied to.
 
     `judged` and `not_judged` add up to the intervals with two sessions on each side.
+
+    Examples
+    --------
+    >>> from models.sudden_change import SuddenChangeRule
+    >>> from models.sudden_change_events import sudden_changes
+    >>> scores = pl.DataFrame(
+    ...     {"case_id": ["a"] * 6, "session": range(1, 7), "score": [30, 31, 30, 15, 14, 14]}
+    ... )
+    >>> found = sudden_changes(scores, SuddenChangeRule(cutoff=7))
+    >>> count_intervals(found)
+    IntervalCounts(between_sessions=5, judged=3, not_judged=0)
     """
     return IntervalCounts(
         between_sessions=int(found.series["between_sessions"].sum()),
@@ -139,6 +185,17 @@ def select_cases(found: SuddenChanges, *, at_least: int | None = None) -> pl.Dat
     at_least
         Select by this number of scores; None selects by pattern: somewhere two neighbouring
         sessions with a score, and two of three scores on each side of the gap between them.
+
+    Examples
+    --------
+    >>> from models.sudden_change import SuddenChangeRule
+    >>> from models.sudden_change_events import sudden_changes
+    >>> scores = pl.DataFrame(
+    ...     {"case_id": ["a"] * 6, "session": range(1, 7), "score": [30, 31, 30, 15, 14, 14]}
+    ... )
+    >>> found = sudden_changes(scores, SuddenChangeRule(cutoff=7))
+    >>> select_cases(found, at_least=8).rows()
+    [('a', False)]
     """
     selected = (
         pl.col("has_enough_scores") if at_least is None else pl.col("score_count") >= at_least

@@ -28,7 +28,13 @@ TOTAL = "(total)"
 
 
 def wilson(numerator: int, denominator: int) -> tuple[float, float]:
-    """Return the 95 % Wilson interval of a share; (0, 1) for nobody."""
+    """Return the 95 % Wilson interval of a share (two shares, 0 to 1); (0, 1) for nobody.
+
+    Source: Wilson (1927), without continuity correction.
+
+    >>> [round(end, 3) for end in wilson(8, 10)]
+    [0.49, 0.943]
+    """
     if denominator <= 0:
         return 0.0, 1.0
     share = min(numerator / denominator, 1.0)
@@ -40,7 +46,12 @@ def wilson(numerator: int, denominator: int) -> tuple[float, float]:
 
 
 def rounded(count: int, rule: SuppressionRule) -> int:
-    """Return a count rounded to the nearest multiple the rule names."""
+    """Return a count of people rounded to the nearest multiple the rule names.
+
+    >>> from data_contracts.suppression import suppression_rule
+    >>> rounded(13, suppression_rule("default"))
+    15
+    """
     return rule.round_to * int(count / rule.round_to + 0.5)
 
 
@@ -54,6 +65,20 @@ def suppress(counts: pl.DataFrame, rule: SuppressionRule) -> pl.DataFrame:
         sessions). Within a figure, period 'all' is the sum of the other periods and site 'all'
         of the other sites; categories other than 'all' exclude one another and add up to the
         denominator.
+
+    >>> from data_contracts.suppression import suppression_rule
+    >>> counts = pl.DataFrame(
+    ...     {
+    ...         "figure": ["improved"] * 3,
+    ...         "period": ["all"] * 3,
+    ...         "site_id": ["all", "north", "south"],
+    ...         "category": ["all"] * 3,
+    ...         "numerator": [43, 40, 3],
+    ...         "denominator": [80, 60, 20],
+    ...     }
+    ... )
+    >>> suppress(counts, suppression_rule("default")).select("site_id", "numerator").rows()
+    [('all', 45), ('north', None), ('south', None)]
     """
     cells: dict[Cell, int] = {}
     for figure, period, site, category, numerator, denominator in counts.select(

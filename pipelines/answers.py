@@ -7,6 +7,7 @@ then; `at day` N asks what the rule of today says with a case's data up to its d
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -17,6 +18,7 @@ import polars as pl
 
 from data_contracts.errors import UnknownCaseError
 from data_contracts.places import Places
+from data_contracts.tables_judged import FLAG_KINDS
 from pipelines.sql import statement
 
 _STEM = "answers"
@@ -70,18 +72,22 @@ class Snapshot:
 
 
 def flags_now(places: Places, *, everything: bool = False) -> list[Answer]:
-    """Return open flags of open cases; with `everything` also the cases without one."""
+    """Return open flags of open cases in the order of the queue, worst need first.
+
+    With `everything` also the cases without a flag, by their id.
+    """
     snapshot = Snapshot(places)
     told = f"run of {snapshot.pointer.published_at:%Y-%m-%d %H:%M} UTC"
     if snapshot.pointer.as_of is not None:
         told = f"practice day {snapshot.pointer.as_of}, {told}"
-    return _answers(
+    found = _answers(
         snapshot,
         snapshot.frame("cases_now"),
         snapshot.frame("open_flags"),
         as_of=told,
         everything=everything,
     )
+    return _worst_first(found, dict(snapshot.frame("queue_order").iter_rows()))
 
 
 def flags_at_day(places: Places, day: int, *, everything: bool = False) -> list[Answer]:
@@ -136,7 +142,7 @@ def flags_as_of(places: Places, moment: date | int, *, everything: bool = False)
             for kind in kinds
             for flag in [_flag_then(flags, row["case_id"], kind, row["run_id"])]
         ]
-    return sorted(found, key=_order)
+    return _worst_first(found, {})
 
 
 def _flag_then(
@@ -226,7 +232,7 @@ def _answers(
                 verified=not recalled if has_flag else bool(verified.get(measure, False)),
             )
         )
-    return sorted(found, key=_order)
+    return _worst_first(found, {})
 
 
 def _sentences(reasons: pl.DataFrame) -> dict[tuple[str, str], list[tuple[int, str, str]]]:
@@ -265,5 +271,19 @@ def _reasons(
     return [code for _, code, _ in chosen], [text for _, _, text in chosen]
 
 
-def _order(answer: Answer) -> tuple[str, str]:
-    return answer.case_id, answer.kind or ""
+def _worst_first(found: list[Answer], queue: Mapping[str, int]) -> list[Answer]:
+    """Sort by place in the queue; where there is none, by the worst flag of a case, then its id."""
+    kinds = {kind: place for place, kind in enumerate(FLAG_KINDS)}
+    worst: dict[str, int] = {}
+    for answer in found:
+        kind = kinds.get(answer.kind or "", len(kinds))
+        worst[answer.case_id] = min(kind, worst.get(answer.case_id, kind))
+    return sorted(
+        found,
+        key=lambda answer: (
+            queue.get(answer.case_id, len(queue) + 1),
+            worst[answer.case_id],
+            answer.case_id,
+            kinds.get(answer.kind or "", len(kinds)),
+        ),
+    )

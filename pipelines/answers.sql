@@ -43,6 +43,10 @@ anti join (select case_id from published_current_statuses where measure_id = 'ca
     using (case_id)
 order by case_id
 
+-- name: queue_order
+select case_id, position
+from published_queue
+
 -- name: cases_at_day
 -- One row a case: what the rule says with its data up to a day.
 with

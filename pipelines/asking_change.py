@@ -1,18 +1,20 @@
-"""Which scores and which rule does a caller of `unstuck change` mean? Options become models."""
+"""Which rule and which cut-off does a caller of `unstuck change` mean? Options become models."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 
-from data_contracts.errors import SourceError, UnstuckError, nearest
+from data_contracts.errors import UnstuckError, nearest
 from data_contracts.measure import Measure
 from data_contracts.measures import built_in_measures
 from models.change_reference import ChangeRuleError, Direction, Norm, Reference
 from models.clinical_cutoff import (
     KINDS,
+    AtCutoff,
     ClinicalCutoff,
     SdOfB,
     computed_cutoff,
@@ -41,10 +43,13 @@ class Asked:
     score: str
     pre: str | None
     post: str | None
+    pre_column: str | None
+    post_column: str | None
     method: str
     higher_is: str
     reliability: float | None
     reliability_post: float | None
+    post_error: str
     confidence: float
     reference: str | None
     mean_pre: float | None
@@ -56,60 +61,17 @@ class Asked:
     functional_mean: float | None
     functional_sd: float | None
     sd_of_b: str
+    reliability_functional: float | None
+    at_cutoff: str
+    crossing: bool
     points: float | None
     worse_points: float | None
     percent: float | None
+    worse_percent: float | None
+    effect: str | None
+    group: str | None
+    reference_group: str | None
     measure: str | None
-
-
-# --- Reading -------------------------------------------------------------------------------------
-
-
-def scores_of(asked: Asked) -> pl.DataFrame:
-    """Return `case_id`, `time`, `score` of the file, one row a score.
-
-    Raises
-    ------
-    SourceError
-        If file or columns cannot be read; the message holds no value of it.
-    """
-    names = {"case_id": asked.case, "time": asked.time, "score": asked.score}
-    try:
-        if asked.file.suffix.lower() in (".parquet", ".pq"):
-            lazy = pl.scan_parquet(asked.file)
-        else:
-            lazy = pl.scan_csv(asked.file, infer_schema_length=None, null_values=["", "NA"])
-        columns = lazy.collect_schema().names()
-    except (pl.exceptions.PolarsError, OSError):
-        message = f"{asked.file} cannot be read as CSV or Parquet: is it there, and whole?"
-        raise SourceError(message) from None
-    for name in names.values():
-        if name not in columns:
-            hint = nearest(name, columns)
-            message = f"{asked.file} has no column {name!r}{hint}; name it by --case/--time/--score"
-            raise SourceError(message)
-    try:
-        scores = lazy.select(**{ours: pl.col(theirs) for ours, theirs in names.items()}).collect()
-    except pl.exceptions.PolarsError:
-        message = f"{asked.file} cannot be read to its end: export it again"
-        raise SourceError(message) from None
-    if not scores["score"].dtype.is_numeric() and scores["score"].dtype != pl.Null:
-        message = f"column {asked.score!r} of {asked.file} holds text; expected numbers"
-        raise SourceError(message)
-    return scores
-
-
-def moment_of(scores: pl.DataFrame, value: str | None, option: str) -> object:
-    """Return the time as the column spells it."""
-    if value is None:
-        message = f"--{option} is missing: give the times of the scores before and after"
-        raise ChangeRuleError(message)
-    times = scores["time"]
-    found = pl.Series([value]).cast(times.dtype, strict=False)
-    if found.null_count() or not (times == found[0]).any():
-        message = f"no row has the time {value!r}: correct --{option}, or --time"
-        raise ChangeRuleError(message)
-    return found[0]
 
 
 def measure_of(name: str | None) -> Measure | None:
@@ -121,9 +83,6 @@ def measure_of(name: str | None) -> Measure | None:
         message = f"no contract for measure {name!r}{nearest(name, list(known))}"
         raise UnstuckError(message)
     return known[name]
-
-
-# --- Rule and cut-off ----------------------------------------------------------------------------
 
 
 def reference_of(asked: Asked, pairs: pl.DataFrame | None) -> Reference | None:
@@ -153,7 +112,8 @@ def rule_of(
         if asked.percent is None:
             message = "method percent needs --percent, such as --percent 50"
             raise ChangeRuleError(message)
-        return PercentageChange(share=asked.percent / 100, higher_is=higher_is)
+        worse = None if asked.worse_percent is None else asked.worse_percent / 100
+        return PercentageChange(share=asked.percent / 100, worse_share=worse, higher_is=higher_is)
     if asked.points is not None:  # published or agreed: goes before what could be computed
         return PointsChange(
             points=asked.points, worse_points=asked.worse_points, higher_is=higher_is, source=_GIVEN
@@ -182,6 +142,7 @@ def rule_of(
         reference=known,
         reliability=asked.reliability,
         reliability_post=asked.reliability_post,
+        post_error=_one_of(asked.post_error, "--post-error", ("sd_pre", "sd_post")),
         higher_is=higher_is,
         method=method,
         confidence=asked.confidence,
@@ -197,6 +158,7 @@ def cutoff_of(
 ) -> ClinicalCutoff | None:
     """Return the cut-off; a published one goes before a computed one."""
     given = asked.cutoff
+    at_cutoff: AtCutoff = _one_of(asked.at_cutoff, "--at-cutoff", ("clinical", "must_cross"))
     if measure is not None and (given is None or given in KINDS):
         published = cutoff_of_measure(measure)
         if published is not None:
@@ -209,7 +171,8 @@ def cutoff_of(
         except ValueError:
             message = f"--cutoff {given!r} is neither a, b, c nor a number"
             raise ChangeRuleError(message) from None
-        return published_cutoff(value, higher_is=higher_is, source=_GIVEN)
+        published = published_cutoff(value, higher_is=higher_is, source=_GIVEN)
+        return replace(published, at_cutoff=at_cutoff)
     functional = None
     if asked.functional_mean is not None and asked.functional_sd is not None:
         functional = Norm(
@@ -219,12 +182,12 @@ def cutoff_of(
         message = f"--cutoff {given} needs --functional-mean and --functional-sd; without take a"
         raise ChangeRuleError(message)
     kind = given
-    sd_of_b: SdOfB = "clinical" if asked.sd_of_b == "clinical" else "functional"
-    if asked.sd_of_b != sd_of_b:
-        message = f"--sd-of-b {asked.sd_of_b!r} is neither functional nor clinical"
-        raise ChangeRuleError(message)
+    sd_of_b: SdOfB = _one_of(asked.sd_of_b, "--sd-of-b", ("functional", "clinical"))
     if isinstance(rule, ReliableChange) and rule.method == "HA":
-        return true_score_cutoff(kind, rule, functional=functional, sd_of_b=sd_of_b)
+        return true_score_cutoff(
+            kind, rule, functional=functional, sd_of_b=sd_of_b, at_cutoff=at_cutoff,
+            reliability_functional=asked.reliability_functional,
+        )  # fmt: skip
     clinical = None
     if known is not None and known.mean_pre is not None:
         clinical = Norm(name=known.name, mean=known.mean_pre, sd=known.sd_pre)
@@ -232,5 +195,18 @@ def cutoff_of(
         message = f"--cutoff {given} needs --mean-pre and --sd-pre of a clinical population"
         raise ChangeRuleError(message)
     return computed_cutoff(
-        kind, higher_is=higher_is, clinical=clinical, functional=functional, sd_of_b=sd_of_b
-    )
+        kind, higher_is=higher_is, clinical=clinical, functional=functional, sd_of_b=sd_of_b,
+        at_cutoff=at_cutoff,
+    )  # fmt: skip
+
+
+Word = TypeVar("Word", bound=str)
+
+
+def _one_of(given: str, option: str, words: tuple[Word, ...]) -> Word:
+    """Return a word of a closed set as that set spells it."""
+    for word in words:
+        if given == word:
+            return word
+    message = f"{option} {given!r} is neither {' nor '.join(words)}"
+    raise ChangeRuleError(message)

@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data_contracts.errors import UnstuckError
+from pipelines.cli_alliance import alliance
+from pipelines.cli_caseload import caseload
 from pipelines.cli_change import change
 from pipelines.cli_gains import gains
+from pipelines.cli_growth import growth
+from pipelines.cli_similar import similar
+from pipelines.cli_talking_therapies import talking_therapies
 
 if TYPE_CHECKING:
     from pipelines.answers import Answer
@@ -155,6 +160,37 @@ app.command(
 app.command(
     epilog="Example: unstuck gains scores.csv --case case --time session --score bdi --cutoff 7"
 )(gains)
+
+
+app.command(
+    epilog="Example: unstuck growth scores.parquet --case case --time session --score phq9 "
+    "--baseline intake --log-time"
+)(growth)
+
+
+app.command(
+    epilog="Example: unstuck alliance ratings.csv --measure srs --case client --time session "
+    "--score srs_total"
+)(alliance)
+
+
+app.command(
+    name="talking-therapies",
+    epilog="Example: unstuck talking-therapies scores.csv --cases cases.csv --case client "
+    "--time week --measure questionnaire --score total",
+)(talking_therapies)
+
+
+app.command(
+    epilog="Example: unstuck similar scores.csv --case client --time week --score phq9 "
+    "--ended-on ended --feature age"
+)(similar)
+
+
+app.command(
+    epilog="Example: unstuck caseload cases.csv --therapist therapist --first-score phq9_first "
+    "--last-score phq9_last --measure phq9"
+)(caseload)
 
 
 @app.command(epilog="Example: unstuck dashboard --home ~/practice")

@@ -15,6 +15,13 @@ def gains(
         str, typer.Option(help="column of the session's number: 1, 2, 3 ...; 0 is a baseline")
     ] = "time",
     score: Annotated[str, typer.Option(help="column of the score")] = "score",
+    session_column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="one row a case: a session's column; repeat it, in order, from session 1"
+            " on (from the baseline with --baseline)"
+        ),
+    ] = None,
     cutoff: Annotated[
         float | None, typer.Option(help="criterion 1: points; not needed with --without 1")
     ] = None,
@@ -64,5 +71,6 @@ def gains(
     found = telling_gains.gains(
         file, rule,
         case=case, time=time, score=score, in_order=in_order, planned_sessions=planned,
+        session_columns=session_column or [],
     )  # fmt: skip
     typer.echo(telling_gains.gains_as_json(found) if json else telling_gains.gains_as_text(found))

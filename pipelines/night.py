@@ -14,7 +14,8 @@ from typing import Any, Literal
 import duckdb
 import polars as pl
 
-from data_contracts.contract import Table, ddl, quoted
+from data_contracts.contract import Column, Layer, Table, ddl, quoted
+from data_contracts.errors import UnstuckError
 from data_contracts.mapping import Mapping
 from data_contracts.measure import Measure
 from data_contracts.places import Places
@@ -87,6 +88,14 @@ class Night:
             f"(file_id text, line bigint, {columns}, is_withdrawn boolean)"
         )
 
+    def make(self, table: str, rows: pl.DataFrame) -> None:
+        """Make a temporary table of a frame, in place of one of the same name."""
+        self.connection.register("rows_of_table", rows.to_arrow())
+        self.connection.execute(
+            f"create or replace temp table {table} as select * from rows_of_table"
+        )
+        self.connection.unregister("rows_of_table")
+
     def insert(self, table: str, rows: pl.DataFrame) -> int:
         """Append a frame to a table by column name; return how many rows."""
         if rows.height:
@@ -97,6 +106,35 @@ class Night:
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create what is missing of the warehouse."""
+    """Create what is missing of the warehouse, and bring one from an older version up to date.
+
+    A new version has a new contract version, so the night judges every case again: judged tables of
+    another shape are made anew. Everything else is kept and gets its new columns, empty.
+    """
     for table in WAREHOUSE:
+        there = {
+            name
+            for (name,) in connection.execute(
+                "select column_name from information_schema.columns "
+                "where table_catalog = current_database() and table_name = $name",
+                {"name": table.name},
+            ).fetchall()
+        }
+        wanted = {column.name for column in table.columns}
+        if there and there != wanted and table.layer is Layer.JUDGED:
+            connection.execute(f"drop table {table.name}")
+        elif there:
+            for column in table.columns:
+                if column.name not in there:
+                    _add_column(connection, table, column)
         connection.execute(ddl(table))
+
+
+def _add_column(connection: duckdb.DuckDBPyConnection, table: Table, column: Column) -> None:
+    if not column.nullable:
+        message = (
+            f"the warehouse is of an older version: its table {table.name} has no column "
+            f"{column.name}. Start a new home and run the night on the exports again"
+        )
+        raise UnstuckError(message)
+    connection.execute(f"alter table {table.name} add column {quoted(column.name)} {column.type}")

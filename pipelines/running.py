@@ -134,10 +134,18 @@ def told(report: NightReport, places: Places) -> list[str]:
         f"{accepted.quarantined:,} set aside."
     )
     lines += _set_aside(places)
+    lines += _official_outcomes(places)
     lines.append(
         f"See them: unstuck flags --home {places.home}   unstuck dashboard --home {places.home}"
     )
     return lines
+
+
+def _official_outcomes(places: Places) -> list[str]:
+    """Return the practice's outcomes by England's rule, suppressed as on the screens."""
+    from pipelines.telling_talking_therapies import published_lines
+
+    return published_lines(places, settings_of(places).publishing.suppression)
 
 
 def _set_aside(places: Places) -> list[str]:

@@ -121,7 +121,13 @@ def _content(night: Night, table: Table) -> pl.DataFrame:
             return night.frame(statement(_STEM, "published_files", version_counts=counts))
         case "published_measures":
             return measure_rows(night.measures)
-        case "published_queue" | "published_trends" | "published_quarantine":
+        case (
+            "published_queue"
+            | "published_trends"
+            | "published_caseload"
+            | "published_talking_therapies"
+            | "published_quarantine"
+        ):
             source = table.name
         case _:
             source = table.name.removeprefix("published_")

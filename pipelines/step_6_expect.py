@@ -7,6 +7,8 @@ have come; below the minimum of cases there is none, and the note says what stan
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from hashlib import sha256
 
 import numpy as np
@@ -14,7 +16,9 @@ import polars as pl
 
 from data_contracts.measure import Measure
 from models.expected_course import ExpectedCourse
+from models.forecast import CaseForecast
 from models.mixed_model import CannotLearnError, Floats
+from models.plateau import fit_trend
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
 
@@ -43,12 +47,12 @@ def expect(night: Night) -> Counts:
 def _is_due(night: Night, measure_id: str, clock: str) -> bool:
     """Return whether there is no curve yet, or enough new scores for a new one."""
     have = night.rows(
-        "select fit is not null, score_count from curves "
+        "select fit, score_count from curves "
         "where is_current and measure_id = $measure_id and clock = $clock",
         measure_id=measure_id,
         clock=clock,
     )
-    if night.refit or not have or not have[0][0]:
+    if night.refit or not have or not _can_be_read(have[0][0]):
         return True
     scores = night.number(
         f"select count(*) from ({statement(_STEM, 'fit_rows')})",
@@ -56,6 +60,35 @@ def _is_due(night: Night, measure_id: str, clock: str) -> bool:
         clock=clock,
     )
     return bool(scores >= have[0][1] * (1 + night.settings.curves.refit_growth))
+
+
+def _can_be_read(fit: str | None) -> bool:
+    """Return whether there is a fit, in the form that this version writes."""
+    if fit is None:
+        return False
+    try:
+        ExpectedCourse.from_json(fit)
+    except ValueError:
+        return False
+    return True
+
+
+def _trend(night: Night, measure: Measure, clock: str) -> str | None:
+    """Return how levels and slopes vary as JSON; None where too few cases tell."""
+    rows = night.frame(statement(_STEM, "trend_rows"), measure_id=measure.measure_id, clock=clock)
+    try:
+        trend = fit_trend(
+            rows["time"].to_numpy(),
+            rows["value"].to_numpy(),
+            rows["case_id"].to_numpy(),
+            minimum=float(measure.minimum),
+            maximum=float(measure.maximum),
+            higher_is=measure.higher_is,
+            minimum_cases=night.settings.curves.minimum_cases,
+        )
+    except CannotLearnError:
+        return None
+    return json.dumps(asdict(trend), allow_nan=False)
 
 
 def _time(points: pl.DataFrame, clock: str) -> Floats:
@@ -76,12 +109,18 @@ def _refit(night: Night, measure: Measure, clock: str) -> int:
         clock=clock,
     )
     fingerprint = _fingerprint(rows)
-    fit, note = None, None
+    fit, forecast, note = None, None, None
+    design, scores, cases = (
+        _design(rows, clock),
+        rows["value"].to_numpy(),
+        rows["case_id"].to_numpy(),
+    )
     try:
         course = ExpectedCourse(minimum_cases=night.settings.curves.minimum_cases).fit(
-            _design(rows, clock), rows["value"].to_numpy(), rows["case_id"].to_numpy()
+            design, scores, cases
         )
         fit = course.to_json()
+        forecast = CaseForecast(course).fit(design, scores, cases).to_json()
     except CannotLearnError as error:
         note = str(error)
     curve_id = sha256(
@@ -102,6 +141,8 @@ def _refit(night: Night, measure: Measure, clock: str) -> int:
                 "group_name": ["all"],
                 "clock": [clock],
                 "fit": [fit],
+                "forecast": [forecast],
+                "trend": [_trend(night, measure, clock)],
                 "note": [note],
                 "case_count": [rows["case_id"].n_unique()],
                 "score_count": [rows.height],
@@ -109,11 +150,17 @@ def _refit(night: Night, measure: Measure, clock: str) -> int:
                 "fitted_run_id": [night.run_id],
                 "is_current": [True],
             },
-            schema_overrides={"fit": pl.String, "note": pl.String},
+            schema_overrides={
+                "fit": pl.String,
+                "forecast": pl.String,
+                "trend": pl.String,
+                "note": pl.String,
+            },
         ),
     )
     if note:
         night.warnings.append(f"{measure.name}: {note}")
+    if fit is None:
         return 0
     night.run(statement(_STEM, "touch_series"), measure_id=measure.measure_id, clock=clock)
     return 1
@@ -153,7 +200,6 @@ def _draw(night: Night, measure: Measure, clock: str, curve_id: str, course: Exp
         ),
         curve_id=pl.lit(curve_id),
     )
-    night.connection.register("drawn", drawn.to_arrow())
+    night.make("drawn", drawn)
     night.run(statement(_STEM, "draw"))
-    night.connection.unregister("drawn")
     return drawn.height

@@ -32,6 +32,24 @@ where
     and course_points.occasion >= 1
     and (course_points.clock = 'session' or course_points.weeks is not null)
 
+-- name: trend_rows
+-- Scores from the baseline on, on a clock without logarithm: sessions (occasions), or weeks.
+select
+    course_points.case_id,
+    case when course_points.clock = 'day' then course_points.weeks
+    else course_points.occasion end::double as time,
+    course_points.value
+from course_points
+inner join measure_facts using (measure_id, subscale, rater)
+where
+    course_points.measure_id = $measure_id
+    and course_points.clock = $clock
+    and course_points.subscale = 'total'
+    and course_points.has_baseline
+    and course_points.occasion >= 0
+    and (course_points.clock != 'day' or course_points.weeks is not null)
+order by course_points.case_id, course_points.occasion
+
 -- name: touch_series
 -- A new curve may change the status of every case that has this measure.
 insert into touched

@@ -1,7 +1,8 @@
 """Step 7, judge: what the rules say of every occasion, where each case stands, what is flagged.
 
 In: course_points of touched cases. Out: `statuses` (per measure, and per case under measure_id
-'case'), `alliance_points`, `current_statuses`, `flags` (kept; opened and closed, never rebuilt).
+'case'), `alliance_points`, `events` (seen, never flagged), `current_statuses`, `flags` (kept;
+opened and closed, never rebuilt).
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from hashlib import sha256
 import polars as pl
 
 from data_contracts.problems import problem_measures
-from models.alliance import alliance_points
+from models.alliance import alliance_points, client_totals
+from models.alliance_patterns import alliance_patterns
 from models.case_status import case_statuses
+from models.course_events import alliance_events, early_events, sudden_events
 from models.episodes import episodes
 from models.safety import safety_points
 from models.standing import last_statuses, with_staleness
 from models.status import judge as judge_occasions
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
+from pipelines.step_7_foresee import foresee
 
 _STEM = "step_7_judge"
 _NO_PROGRESS = ("no_gain", "no_gain_yet", "gain_lost", "slow_gain", "half_worse", "worse_once")
@@ -28,7 +32,7 @@ def judge(night: Night) -> Counts:
     """Judge the touched cases, then where every open case stands today."""
     night.run("create or replace temp table touched as select distinct case_id from touched")
     night.run(statement(_STEM, "touched_courses"))
-    for table in ("statuses", "alliance_points"):
+    for table in ("statuses", "alliance_points", "events"):
         night.run(statement(_STEM, "forget", table=table))
     points = night.frame(
         statement(_STEM, "outcome_points"), paused_days=night.rule.thresholds.paused_days
@@ -39,8 +43,10 @@ def judge(night: Night) -> Counts:
     night.insert("statuses", statuses)
     alliance = _judge_alliance(night)
     night.run(statement(_STEM, "case_facts"), as_of=night.as_of)
+    _find_events(night)
     _renew_standing(night)
     _renew_flags(night, of_cases, alliance)
+    foresee(night)
     return Counts(rows_in=points.height, rows_out=statuses.height)
 
 
@@ -90,16 +96,21 @@ def _judge_alliance(night: Night) -> pl.DataFrame:
     for measure in night.measures.values():
         if measure.alliance is None:
             continue
-        ratings = night.frame(
-            statement(_STEM, "alliance_ratings"),
-            measure_id=measure.measure_id,
-            rater=measure.rater,
-            parts=list(measure.alliance.total_is_sum_of),
-        )
-        found.append(alliance_points(ratings, measure))
+        ratings = night.frame(statement(_STEM, "alliance_ratings"), measure_id=measure.measure_id)
+        totals = client_totals(ratings, measure)
+        found.append(alliance_points(totals, measure, night.rule.thresholds))
+        patterns = alliance_patterns(ratings, measure, night.rule.thresholds)
+        night.insert("events", alliance_events(patterns, measure, night.rule.thresholds))
     points = pl.concat(found)
     night.insert("alliance_points", points)
     return points
+
+
+def _find_events(night: Night) -> None:
+    """Write what is worth seeing in the outcome scores of the touched cases, and no flag."""
+    scores = night.frame(statement(_STEM, "outcome_scores"))
+    night.insert("events", sudden_events(scores, night.measures))
+    night.insert("events", early_events(scores, night.measures))
 
 
 def _renew_standing(night: Night) -> None:
@@ -129,10 +140,9 @@ def _renew_standing(night: Night) -> None:
         )
         .drop("today", "sessions_attended", "score_sessions", "sessions_since", "days_since")
     )
-    night.connection.register("standing", current.to_arrow())
+    night.make("standing", current)
     night.run(statement(_STEM, "forget_standing"))
-    night.run("insert into current_statuses by name select * from standing")
-    night.connection.unregister("standing")
+    night.insert("current_statuses", current)
 
 
 def _renew_flags(night: Night, of_cases: pl.DataFrame, alliance: pl.DataFrame) -> None:
@@ -161,10 +171,7 @@ def _renew_flags(night: Night, of_cases: pl.DataFrame, alliance: pl.DataFrame) -
             lambda text: sha256(text.encode()).hexdigest()[:16], return_dtype=pl.String
         )
     ).drop("is_open", "end_day")
-    night.run("drop table if exists flag_episodes")
-    night.connection.register("episodes_found", flags.to_arrow())
-    night.run("create temp table flag_episodes as select * from episodes_found")
-    night.connection.unregister("episodes_found")
+    night.make("flag_episodes", flags)
     for name in ("close_gone_flags", "open_new_flags"):
         night.run(statement(_STEM, name), run_id=night.run_id)
     for name in ("mend_closed_flags", "reopen_flags"):

@@ -57,34 +57,39 @@ inner join cases on touched_courses.source_case_id = cases.case_id
 inner join problem_measures using (problem_code)
 
 -- name: alliance_ratings
--- Totals as sent; where a measure sends its parts only, their sum at one moment.
-with
+-- Every rating of one alliance measure: whole and parts, by whoever rated.
+select
+    course_points.case_id,
+    course_points."at",
+    course_points.session,
+    course_points.day,
+    course_points.subscale,
+    course_points.rater,
+    course_points.value
+from course_points
+semi join touched_courses using (case_id)
+where course_points.measure_id = $measure_id
+order by all
 
-ratings as (
-    select course_points.*
-    from course_points
-    semi join touched_courses using (case_id)
-    where course_points.measure_id = $measure_id and course_points.rater = $rater
-),
-
-sums as (
-    select case_id, "at", session, day, sum(value) as value
-    from ratings
-    where list_contains($parts, subscale)
-    group by all
-    having count(distinct subscale) = len($parts) and len($parts) > 0
-),
-
-totals as (
-    select case_id, "at", session, day, value
-    from ratings
-    where subscale = 'total'
-)
-
-select * from totals
-union all
-select * from sums
-anti join totals using (case_id, "at")
+-- name: outcome_scores
+-- Totals by the rater the status rule listens to, from the baseline on.
+select
+    course_points.case_id,
+    course_points.measure_id,
+    course_points.occasion,
+    course_points.session,
+    course_points.day,
+    course_points.value,
+    case_facts.is_open
+from course_points
+inner join measure_facts using (measure_id, subscale, rater)
+inner join case_facts using (case_id)
+semi join touched_courses using (case_id)
+where
+    measure_facts.role = 'outcome'
+    and course_points.subscale = 'total'
+    and course_points.occasion >= 0
+order by course_points.case_id, course_points.measure_id, course_points.occasion
 
 -- name: safety_items
 select

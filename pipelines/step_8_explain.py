@@ -38,6 +38,7 @@ def explain(night: Night) -> Counts:
             night.frame(statement(_STEM, "alliance_flagged")),
             night.frame("select * from alliance_points semi join touched_courses using (case_id)"),
             night.measures,
+            night.rule.thresholds,
         ),
         safety_reasons(night.frame(statement(_STEM, "safety_flagged")), night.measures),
         stale_reasons(night.frame(statement(_STEM, "stale")), night.measures),

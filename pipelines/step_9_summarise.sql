@@ -1,7 +1,8 @@
 -- Step 9, summarise. In: current_statuses, course_points, case_facts, cases, sessions, quarantine.
 -- Out: raw counts for suppression. Grain: figure, period, site, category.
 -- Rule: outcomes of closed cases by the published rule: first against last score of the primary
--- measure; closed cases without a pair are counted as such.
+-- measure; closed cases without a pair are counted as such. England's official rule reads its own
+-- frames (official_cases, official_scores): models/talking_therapies.py.
 
 -- name: closed_outcomes
 create or replace temp table closed_outcomes as
@@ -55,6 +56,9 @@ select
     closed.site_id,
     closed.period,
     closed.end_reason,
+    pairs.measure_id,
+    pairs.baseline,
+    pairs.last_score,
     pairs.case_id is not null and measure_names.reliable_change is not null as is_paired,
     pairs.last_gain >= measure_names.reliable_change as is_improved,
     pairs.last_gain <= -measure_names.reliable_change as is_deteriorated,
@@ -195,6 +199,53 @@ select * from binary_counts
 union all
 select * from mix_counts
 order by all
+
+-- name: official_cases
+-- Every course of care that has ended, for England's official rule. Grain: a case.
+-- Sessions are unknown where the site sends none; a case of a site that does has at least none.
+with
+
+sending as (
+    select distinct coalesce(cases.site_id, '') as site_id
+    from sessions
+    left join cases using (case_id)
+)
+
+select
+    case_facts.case_id,
+    cases.problem_code,
+    true as is_ended,
+    case
+        when coalesce(cases.site_id, '') in (select site_id from sending)
+            then coalesce(case_facts.sessions_attended, 0)
+    end as sessions_attended,
+    case
+        when case_facts.practice_day_start is not null and case_facts.end_day is not null
+            then 'quarter '
+                || lpad((1 + (case_facts.practice_day_start + case_facts.end_day) // 91)::text,
+                    2, '0')
+        else 'no calendar'
+    end as period
+from case_facts
+left join cases on case_facts.source_case_id = cases.case_id
+where not case_facts.is_open
+order by case_facts.case_id
+
+-- name: official_scores
+-- Totals of ended cases by the judged rater, from the first to the end of care. Grain: a score.
+-- The baseline of the status rule plays no part here: occasions before it count too.
+select
+    course_points.case_id,
+    course_points.measure_id,
+    course_points.occasion as "time",
+    course_points.value
+from course_points
+inner join case_facts using (case_id)
+semi join measure_facts using (measure_id, subscale, rater)
+where
+    course_points.subscale = 'total'
+    and not case_facts.is_open
+    and coalesce(course_points.day <= case_facts.end_day, true)
 
 -- name: quarantine
 -- What is wrong now: of a path that was sent again, only what its newest content was set aside for.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
 
@@ -11,22 +11,22 @@ import polars as pl
 
 from data_contracts.errors import UnstuckError
 from data_contracts.measure import Measure
-from models.change_reference import Direction, sign_of
+from models.change_reference import ChangeRuleError, Direction, sign_of
 from models.clinical_cutoff import ClinicalCutoff
 from models.clinical_significance import ChangeRule, judged_pairs
+from models.group_shares import shares_of_group
 from models.meaningful_change import PercentageChange, PointsChange
-from models.paired_scores import REASONS, paired_scores
+from models.paired_scores import REASONS
 from models.reliable_change import ReliableChange
 from models.slope_change import slope_changes
 from pipelines.asking_change import (
     Asked,
     cutoff_of,
     measure_of,
-    moment_of,
     reference_of,
     rule_of,
-    scores_of,
 )
+from pipelines.asking_scores import groups_in, pairs_of, scores_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,8 @@ class Told:
     rule: dict[str, float | str | bool | None]
     cutoff: dict[str, float | str] | None
     warnings: tuple[str, ...]
+    shares: tuple[dict[str, object], ...] = ()
+    """By HA with a cut-off: `group` (None: all cases), shares truly `improved` and `functional`."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,23 +71,41 @@ def answer(asked: Asked) -> Told:
     measure = measure_of(asked.measure)
     higher_is = measure.higher_is if measure else cast("Direction", asked.higher_is)
     sign_of(higher_is)
-    scores = scores_of(asked)
     if asked.method.upper() == "HLM":
-        return _by_slope(asked, scores, higher_is, measure)
-    before, after = (
-        moment_of(scores, value, name) for value, name in ((asked.pre, "pre"), (asked.post, "post"))
-    )
-    pairs = paired_scores(scores, before=before, after=after)
+        return _by_slope(asked, scores_of(asked), higher_is, measure)
+    pairs = pairs_of(asked)
     known = reference_of(asked, pairs)
-    rule = rule_of(asked, higher_is, known, measure)
+    needs_rule = not asked.crossing or asked.method.upper() == "HA"
+    rule = rule_of(asked, higher_is, known, measure) if needs_rule else None
     cutoff = cutoff_of(asked, higher_is, known, rule, measure)
+    if asked.crossing and cutoff is None:
+        message = "--crossing needs --cutoff: a, b, c or a published number"
+        raise ChangeRuleError(message)
+    judged = judged_pairs(pairs, None if asked.crossing else rule, cutoff)
+    parts = (rule, cutoff) if not asked.crossing else (cutoff,)
     return Told(
-        cases=judged_pairs(pairs, rule, cutoff),
-        judged_by="verdict" if cutoff is None else "class",
-        rule=_rule_told(rule),
+        cases=judged,
+        judged_by="crossing" if asked.crossing else "verdict" if cutoff is None else "class",
+        rule={"method": "cut-off alone", "higher_is": higher_is}
+        if asked.crossing or rule is None
+        else _rule_told(rule),
         cutoff=_cutoff_told(cutoff),
-        warnings=(*rule.warnings, *(cutoff.warnings if cutoff else ())),
+        warnings=tuple(warning for part in parts if part for warning in part.warnings),
+        shares=_shares(judged, rule, cutoff) if not asked.crossing else (),
     )
+
+
+def _shares(
+    judged: pl.DataFrame, rule: ChangeRule | None, cutoff: ClinicalCutoff | None
+) -> tuple[dict[str, object], ...]:
+    """Return what Hageman & Arrindell say of each group, or of all cases."""
+    if not isinstance(rule, ReliableChange) or rule.method != "HA" or cutoff is None:
+        return ()
+    found: list[dict[str, object]] = []
+    for name, members in groups_in(judged):
+        scores = (members[side].to_numpy() for side in ("pre", "post"))
+        found.append({"group": name, **asdict(shares_of_group(rule, cutoff, *scores))})
+    return tuple(found)
 
 
 def _by_slope(
@@ -118,10 +138,15 @@ def _rule_told(rule: ChangeRule) -> dict[str, float | str | bool | None]:
             "is_sample": rule.reference.is_sample,
             "mean_pre": rule.reference.mean_pre,
             "sd_pre": rule.reference.sd_pre,
+            "mean_post": rule.reference.mean_post,
+            "sd_post": rule.reference.sd_post,
             "reliability": rule.reliability,
             "confidence": rule.confidence,
             "critical_value": rule.critical_value,
+            "standard_error_of_measurement": rule.standard_error_of_measurement,
             "standard_error_of_difference": rule.standard_error_of_difference,
+            "standard_error_of_prediction": rule.standard_error_of_prediction,
+            "reliability_of_difference": rule.reliability_of_difference,
             "points": None if rule.obstacle else rule.points,
         }
     if isinstance(rule, PointsChange):
@@ -133,7 +158,13 @@ def _rule_told(rule: ChangeRule) -> dict[str, float | str | bool | None]:
             "source": rule.source,
         }
     share = rule.share if isinstance(rule, PercentageChange) else None
-    return {"method": "percent", "higher_is": rule.higher_is, "share": share}
+    worse = rule.worse_share if isinstance(rule, PercentageChange) else None
+    return {
+        "method": "percent",
+        "higher_is": rule.higher_is,
+        "share": share,
+        "worse_share": worse or share,
+    }
 
 
 def _cutoff_told(cutoff: ClinicalCutoff | None) -> dict[str, float | str] | None:
@@ -151,6 +182,7 @@ def as_json(told: Told) -> str:
             "warnings": list(told.warnings),
             "cases_count": told.cases.height,
             "counts": told.counts,
+            "shares": list(told.shares),
             "not_computable": told.reasons,
             "cases": told.cases.to_dicts(),
         },
@@ -165,16 +197,28 @@ def as_text(told: Told) -> str:
     lines = [f"{told.cases.height} cases by {told.rule['method']}"]
     lines += [f"  {word:<44} {count}" for word, count in told.counts.items()]
     lines += [f"    {count}: {REASONS[reason]}" for reason, count in told.reasons.items()]
-    rests = {name: value for name, value in told.rule.items() if name != "method"}
+    rests = {
+        name: value for name, value in told.rule.items() if name != "method" and value is not None
+    }
     lines.append("Rests on: " + ", ".join(f"{name} {_short(rests[name])}" for name in rests))
     if told.cutoff is not None:
         lines.append(f"Cut-off: {_short(told.cutoff['value'])} ({told.cutoff['name']})")
+    for one in told.shares:
+        where = "" if one["group"] is None else f" in {one['group']}"
+        lines.append(
+            f"Shares by true scores{where}: improved {_percent(one['improved'])}, "
+            f"functional {_percent(one['functional'])}"
+        )
     lines += [f"Warning: {warning}" for warning in told.warnings]
     return "\n".join(lines)
 
 
 def _short(value: float | str | bool | None) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _percent(share: object) -> str:
+    return f"{100 * share:.1f} %" if isinstance(share, float) else "not computable"
 
 
 def write_cases(told: Told, path: Path) -> None:

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from data_contracts.errors import SourceError, nearest
-from models.sudden_change_events import REASONS, sudden_changes
+from data_contracts.errors import SourceError
+from models.sudden_change_events import sudden_changes, sudden_changes_in_columns
 from models.sudden_change_summary import count_intervals, describe_cases, describe_changes
+from models.sudden_change_tables import REASONS
+from pipelines.reading_columns import read_columns
 
 if TYPE_CHECKING:
     from models.sudden_change import SuddenChangeRule
-    from models.sudden_change_events import SuddenChanges
+    from models.sudden_change_tables import SuddenChanges
 
 CAVEAT = (
     "Events that describe a course; none is a flag. Courses without any true change show them too: "
@@ -44,32 +46,23 @@ def scores_of(
     columns = [case, time, score]
     if len(set(columns)) < len(columns):
         raise SourceError("case, time and score must be three columns")
-    try:
-        if file.suffix.lower() == ".parquet":
-            _columns_exist(pl.read_parquet_schema(file), columns, file)
-            read = pl.read_parquet(file, columns=columns)
-        else:
-            _columns_exist(pl.scan_csv(file, infer_schema=False).collect_schema(), columns, file)
-            read = pl.read_csv(
-                file,
-                columns=columns,
-                infer_schema_length=None,
-                schema_overrides={case: pl.String},
-            )
-    except (OSError, pl.exceptions.PolarsError) as error:
-        message = f"{file} cannot be read as CSV or Parquet: {type(error).__name__}"
-        raise SourceError(message) from None
-    named = read.select(case_id=case, session=time, score=score)
+    named = read_columns(file, {"case_id": case, "session": time, "score": score})
     return _numbered(named, first_session) if in_order else named
 
 
-def _columns_exist(
-    schema: pl.Schema | dict[str, pl.DataType], needed: list[str], file: Path
-) -> None:
-    for column in needed:
-        if column not in schema:
-            message = f"{file.name} has no column {column!r}{nearest(column, list(schema))}"
-            raise SourceError(message)
+def wide_scores_of(file: Path, *, case: str, session_columns: list[str]) -> pl.DataFrame:
+    """Read `case_id` and a column a session, in order, from a file with one row a case.
+
+    Raises
+    ------
+    SourceError
+        If the file or a column is missing, or the file cannot be read.
+    """
+    columns = [case, *session_columns]
+    if len(set(columns)) < len(columns):
+        raise SourceError("a column is named twice: case and sessions are a column each")
+    named = {"case_id": case, **{name: name for name in session_columns}}
+    return read_columns(file, named, numbers=session_columns)
 
 
 def _numbered(scores: pl.DataFrame, first_session: int) -> pl.DataFrame:
@@ -93,8 +86,12 @@ def gains(
     score: str,
     in_order: bool,
     planned_sessions: int | None,
+    session_columns: list[str],
 ) -> SuddenChanges:
-    """Return the sudden changes in a file."""
+    """Return the sudden changes in a file: one row a score, or a column a session."""
+    if session_columns:
+        wide = wide_scores_of(file, case=case, session_columns=session_columns)
+        return sudden_changes_in_columns(wide, rule, planned_sessions=planned_sessions)
     scores = scores_of(
         file,
         case=case,

@@ -1,4 +1,4 @@
-"""Print the rule in force and every measure's numbers, each with its source."""
+"""Print the rule in force, what its version changed, and every measure's numbers and sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ def rules_as_text(places: Places) -> str:
     """Return the rule as it is written, what the practice overrides, and the measures."""
     rule, measures = _in_force(places)
     parts = [f"Status rule {rule.version} (conditions in their order: docs/status_rule.md)", ""]
-    parts.append(rule_text())
+    parts.append("What changed")
+    parts += [
+        f"  {change.version}  {change.what}\n{'':<5}Why: {change.why}" for change in rule.changes
+    ]
+    parts += ["", rule_text().split("\n# What changed", maxsplit=1)[0].rstrip(), ""]
     overrides = settings_of(places).rule
     if overrides:
         parts.append(f"Overridden by {places.settings}:")
@@ -29,6 +33,7 @@ def rules_as_text(places: Places) -> str:
     parts.append("Measures (RC = reliable change, C = last score still in the clinical range)")
     for measure in sorted(measures.values(), key=lambda each: each.measure_id):
         parts.append(_line(measure))
+    parts += ["", "Shown beside every safety item: " + settings_of(places).safety_protocol]
     return "\n".join(parts)
 
 
@@ -49,6 +54,19 @@ def _line(measure: Measure) -> str:
             f"{'':<18}   concern at or below {measure.alliance.low_at:g} "
             f"({measure.alliance.low_source})"
         )
+        numbers.append(
+            f"{'':<18}   at the top from {measure.alliance.ceiling_at:g} on "
+            f"({measure.alliance.ceiling_source}); error of one rating "
+            f"{measure.alliance.standard_error_of_measurement:g} "
+            f"({measure.alliance.standard_error_source})"
+        )
+    numbers += [
+        f"{'':<18}   safety item, shown as answered: {part.name}, flag from {part.flag_from:g}"
+        + (" or when it rises from zero" if part.flag_rise_from_zero else "")
+        + f" ({part.source})"
+        for part in measure.subscales
+        if part.safety
+    ]
     if measure.unverified_numbers:
         numbers.append(f"{'':<18}   NOT YET VERIFIED: {', '.join(measure.unverified_numbers)}")
     return "\n".join(numbers)
@@ -61,6 +79,8 @@ def rules_as_json(places: Places) -> str:
         {
             "rule_version": rule.version,
             "thresholds": rule.thresholds.model_dump(),
+            "changes": [change.model_dump() for change in rule.changes],
+            "safety_protocol": settings_of(places).safety_protocol,
             "measures": {
                 name: {
                     "name": measure.name,

@@ -208,7 +208,7 @@ def test_every_key_of_a_mapping_is_in_the_guide() -> None:
 
 @pytest.mark.parametrize("threshold", RuleThresholds.model_fields)
 def test_every_threshold_is_named_where_the_rule_is_told(threshold: str) -> None:
-    told = text_of("docs/status_rule.md") + text_of("docs/settings.md")
+    told = text_of("docs/status_rule.md") + text_of("docs/alliance.md")
     assert f"`{threshold}`" in told
 
 

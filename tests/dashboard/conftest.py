@@ -20,7 +20,7 @@ from data_contracts.tables_published import (
 )
 
 PUBLISHED_AT = datetime(2026, 11, 23, 5, 2, tzinfo=UTC)
-RULE = "1"
+RULE = "2"
 HIGH, LOW = "worse", "better"
 
 MEASURES = [
@@ -46,6 +46,7 @@ STORIES: dict[str, dict[str, Any]] = {
         "code": "two_scores",
     },
     "stuck": {
+        "sudden": 3,
         "scores": [19, 18, 19, 17, 18, 18, 17, 17, 17, None, 18, 16, 17],
         "status": {0: "cannot_judge", 3: "watch", 6: "watch", 8: "stuck"},
         "flag": ("stuck", 8),
@@ -362,6 +363,9 @@ def _fill_cases(connection: duckdb.DuckDBPyConnection, run_id: str, title: str) 
                     for occasion, rating in enumerate(ratings)
                 ],
             )
+        if "sudden" in story:
+            _put(connection, "published_events", [_sudden_gain(case_id, measure, story["sudden"])])
+            _put(connection, "published_forecasts", [_forecast(case_id, measure, last)])
         flag_kind, flag_moment = story["flag"] or ("watch", len(moments) - 1)
         flag_point = next(
             (p for p in points if p["at"] == flag_moment), points[flag_moment % len(points)]
@@ -453,11 +457,35 @@ def _put_measures(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+def _sudden_gain(case_id: str, measure: str, session: int) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "measure_id": measure,
+        "kind": "sudden_gain",
+        "occasion": session,
+        "session": session,
+        "day": 7 * session,
+        "parameters": "{}",
+        "sentence": f"Sudden gain between session {session - 1} and session {session}.",
+    }
+
+
+def _forecast(case_id: str, measure: str, last: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "measure_id": measure,
+        "occasion": last["occasion"],
+        "ahead": 4.0,
+        "clock": "session",
+        "sentences": json.dumps(["From all scores so far, PHQ-9 would be about 17."]),
+    }
+
+
 def _run(run_id: str, title: str, state: str = "published") -> dict[str, Any]:
     return {
         "run_id": run_id,
         "started_at": datetime(2026, 11, 23, 5, 0),  # noqa: DTZ001 - the contract's type
-        "finished_at": datetime(2026, 11, 23, 5, 2),  # noqa: DTZ001
+        "finished_at": datetime(2026, 11, 23, 5, 2),  # noqa: DTZ001 - the contract's type
         "as_of": 900,
         "trigger": "demo",
         "state": state,

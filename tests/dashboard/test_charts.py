@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from dashboard.chart_alliance import alliance_chart, alliance_words
-from dashboard.chart_course import FlagLine, Scale, course_chart, course_words
+from dashboard.chart_course import EventMark, FlagLine, Scale, course_chart, course_words
 from dashboard.chart_trend import trend_chart, trend_words
 from dashboard.line_ends import LINE_PIXELS, LineEnd, spread
 from dashboard.sparkline import scores_in, sparkline, sparkline_words
@@ -35,6 +35,14 @@ FLAG = FlagLine(time=3.0, mark=mark("stuck"), words="since session 3")
 def texts(chart) -> list[str]:
     layers = chart.to_dict()["layer"]
     return [layer["mark"].get("text", "") for layer in layers if layer["mark"]["type"] == "text"]
+
+
+def test_an_event_is_a_word_on_the_chart_and_in_its_description() -> None:
+    events = [EventMark(time=1.0, words="sudden gain"), EventMark(time=4.0, words="sudden loss")]
+    drawn = texts(course_chart(POINTS, PHQ9, AXIS, events=events))
+    # a late one is written towards the left, so that it stays inside
+    assert {"▾ sudden gain", "sudden loss ▾"} <= set(drawn)
+    assert "sudden gain at session 1." in course_words(POINTS, PHQ9, AXIS, events=events)
 
 
 def test_the_course_names_its_lines_and_says_where_no_score_is() -> None:

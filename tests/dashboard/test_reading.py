@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -34,11 +36,11 @@ def test_a_rewritten_snapshot_of_the_same_name_is_not_answered_from_memory(
     assert case_id not in set(reading.queue(snapshot, SUPERVISOR)["case_id"])
 
 
-def test_nothing_but_the_snapshot_can_be_reached(practice: Places) -> None:
+def test_nothing_but_the_snapshot_can_be_reached(practice: Places, tmp_path: Path) -> None:
     path = reading.current_snapshot(practice).aggregates
     for query in (
         "select * from read_csv('/etc/passwd')",
-        "attach '/tmp/other.duckdb'",
+        f"attach '{tmp_path}/other.duckdb'",
         "set enable_external_access = true",
         "delete from published_trends",
     ):

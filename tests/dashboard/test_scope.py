@@ -26,7 +26,14 @@ THERAPISTS = [
     Assignment(therapist_id="T-2", supervisor_id="S-2"),
     Assignment(therapist_id="T-3", supervisor_id=None),
 ]
-AGGREGATES = (reading.trends, reading.quarantine, reading.runs, reading.run_counts, reading.files)
+AGGREGATES = (
+    reading.trends,
+    reading.talking_therapies,
+    reading.quarantine,
+    reading.runs,
+    reading.run_counts,
+    reading.files,
+)
 
 
 def scopes_of(places: Places, roles: Roles) -> dict[str, Scope]:

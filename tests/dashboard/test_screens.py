@@ -110,6 +110,17 @@ def test_a_case_says_why_since_when_and_what_removes_the_flag(
     assert [table.value.shape[1] for table in test.table] == [4, 4]
 
 
+def test_where_a_case_may_be_heading_stands_apart_from_why_it_is_here(
+    practice: Places, monkeypatch
+) -> None:
+    test = opened(practice, monkeypatch, "case", case="C-008", supervisor="S-01")
+    text = said(test)
+    assert "From all scores so far, PHQ-9 would be about 17." in text
+    assert "Not a flag, and no status looks at it." in text
+    assert "Sudden gain between session 2 and session 3." in text
+    assert "none is a flag or a cause" in text
+
+
 def test_a_safety_item_comes_first_with_the_protocol(practice: Places, monkeypatch) -> None:
     test = opened(practice, monkeypatch, "case", role="supervisor", supervisor="S-01", case="C-001")
     text = said(test)

@@ -88,7 +88,7 @@ def test_a_column_nobody_explained_is_refused() -> None:
     with pytest.raises(ValueError, match="every column needs a meaning"):
         Column(name="x", type="text", meaning="", privacy=Privacy.TECHNICAL)
     with pytest.raises(TypeError, match="privacy"):
-        Column(name="x", type="text", meaning="something")  # type: ignore[call-arg]
+        Column(name="x", type="text", meaning="something")  # type: ignore[call-arg] - what is refused
 
 
 @every_table

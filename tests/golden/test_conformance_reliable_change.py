@@ -15,16 +15,14 @@ import pytest
 
 from models.change_reference import Norm, Reference
 from models.clinical_cutoff import ClinicalCutoff, computed_cutoff, true_score_cutoff
-from models.clinical_significance import judged_pairs, shares_of_group
+from models.clinical_significance import judged_pairs
+from models.group_shares import shares_of_group
 from models.meaningful_change import PercentageChange, PointsChange, change_between, change_within
 from models.paired_scores import paired_scores
-from models.reliable_change import (
-    VERDICTS,
-    ReliableChange,
-    verdicts_beyond,
-    worded,
-)
+from models.reliable_change import ReliableChange
 from models.slope_change import slope_changes
+from models.verdicts import verdict_beyond
+from pipelines.cli import main
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"
 ABSENT = "the peers' outputs are not beside this repository (../shared/conformance)"
@@ -373,6 +371,119 @@ def check_slopes(case: dict[str, Any]) -> None:
     assert found.fit.criterion == pytest.approx(curve["REML_criterion"], abs=1e-5)
 
 
+# --- The same through the command line -----------------------------------------------------------
+
+
+def options_of(case: dict[str, Any]) -> list[str]:
+    """Return what a user types to ask the question the peer was asked."""
+    arguments = case["args"]
+    given: dict[str, Any] = {
+        "case": arguments["id"], "time": arguments["time"], "score": arguments["outcome"],
+        "pre": arguments.get("pre"), "post": arguments.get("post"),
+        "higher-is": direction(arguments), "group": arguments.get("group"),
+    }  # fmt: skip
+    if arguments.get("target") == "group":
+        given |= {
+            "points": arguments["mid_improvement"],
+            "effect": arguments.get("effect", "within"),
+        }
+        if given["effect"] == "between":
+            given["reference-group"] = case["expected"]["group_results"]["reference"][0]
+        return typed(given)
+    method = arguments.get("rci_method") or arguments.get("cutoff_method")
+    given |= {"method": method, "reference": "sample", "reliability": arguments.get("reliability")}
+    given["confidence"] = 1 - arguments.get("significance_level", 0.05)
+    if method == "NK":
+        given["reliability-post"] = arguments.get("reliability_post")
+    if "pct_improvement" in arguments:
+        worse = arguments.get("pct_deterioration")
+        given |= {"method": "percent", "percent": 100 * arguments["pct_improvement"],
+                  "worse-percent": None if worse is None else 100 * worse}  # fmt: skip
+    if "mid_improvement" in arguments:
+        given |= {"method": "points", "points": arguments["mid_improvement"],
+                  "worse-points": arguments.get("mid_deterioration")}  # fmt: skip
+    if method == "HLM":
+        given |= {"pre": None, "post": None, "reference": "as the peer", "group": None}
+    if "cutoff_type" in arguments and "expected" in case:  # else R stops, whatever the cut-off
+        given |= {"cutoff": arguments["cutoff_type"], "at-cutoff": "must_cross",
+                  "functional-mean": arguments["m_functional"],
+                  "functional-sd": arguments["sd_functional"],
+                  "sd-of-b": "functional" if method == "HLM" else "clinical"}  # fmt: skip
+        if method == "HLM":
+            theirs = case["expected"]["cutoff"]
+            given |= {"mean-pre": theirs["m_clinical"], "sd-pre": theirs["sd_clinical"]}
+    alone = ["--crossing"] if case["approach"] == "statistical" else []
+    return [*typed(given), *alone]
+
+
+def typed(given: dict[str, Any]) -> list[str]:
+    told = [(name, value) for name, value in given.items() if value is not None]
+    return [word for name, value in told for word in (f"--{name}", str(value))]
+
+
+@pytest.mark.parametrize("case", upstream_cases())
+def test_the_command_answers_every_case_of_the_peer(
+    case: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(SHARED / "datasets" / case["dataset"])
+    assert main(["change", file, *options_of(case), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    if "error" in case:
+        assert {one["verdict"] for one in told["cases"]} == {"not_computable"}
+        return
+    expected = case["expected"]
+    if "group_results" in expected:
+        check_groups_told(told, expected["group_results"])
+        return
+    patients = expected["patients"]
+    by_id = {str(one["case_id"]): one for one in told["cases"]}
+    ours = [by_id[str(one)] for one in patients["id"]]
+    assert told["cases_count"] == expected["n"]["n_original"]
+    assert agrees(column(ours, "pre"), patients["pre"])
+    assert agrees(column(ours, "post"), patients["post"])
+    is_relative = "hlm" in expected
+    if "rci" in patients and not (is_relative and expected["hlm"]["singular"]):
+        within = {"abs": 1e-3} if is_relative else EXACT
+        index = [(a, b) for a, b in zip(column(ours, "index"), patients["rci"], strict=True)]
+        assert [a is None for a, _ in index] == [b is None for _, b in index]
+        assert [a for a, _ in index if a is not None] == pytest.approx(
+            [b for _, b in index if b is not None], **within
+        )
+    if "pct_change" in patients:
+        assert agrees(column(ours, "share"), patients["pct_change"])
+    if "cutoff" in expected:
+        assert told["cutoff"]["value"] == pytest.approx(expected["cutoff"]["value"], **EXACT)
+    if case["approach"] == "statistical":
+        theirs = [PEER_CROSSING.get(one, "not_computable") for one in patients["category"]]
+        assert column(ours, "crossing") == theirs
+    elif is_relative:
+        last = "class" if "cutoff" in expected else "verdict"
+        assert column(ours, last) == [PEER_RELATIVE[one] for one in patients["category"]]
+    elif "cutoff" in expected:
+        assert column(ours, "class") == classes_of_peer(patients, ours)
+    else:
+        theirs = [PEER_CLASS.get(one, one) for one in patients["category"]]
+        assert column(ours, "verdict") == theirs
+    if "group_level_summary" in expected:
+        found = {one["group"]: [one["improved"], one["functional"]] for one in told["shares"]}
+        theirs = expected["group_level_summary"]
+        groups = theirs.get("group", [None, None])[::2]
+        assert agrees([share for group in groups for share in found[group]], theirs["percent"])
+
+
+def check_groups_told(told: dict[str, Any], theirs: dict[str, Any]) -> None:
+    names = theirs.get("comparison", theirs.get("group", [None]))
+    by_name = {one["group"]: one for one in told["groups"]}
+    assert set(by_name) == set(names)
+    for place, name in enumerate(names):
+        ours = by_name[name]
+        for our_name, their_name in {
+            "difference": "difference", "low": "lower", "high": "upper",
+        }.items():  # fmt: skip
+            assert ours[our_name] == pytest.approx(theirs[their_name][place], **EXACT)
+        assert ours["verdict"] in PEER_GROUP[theirs["category"][place]]
+
+
 # --- Criterion b as Jacobson & Truax define it ---------------------------------------------------
 
 
@@ -571,7 +682,8 @@ def test_their_assertions_on_errors_and_categories() -> None:
     ]  # fmt: skip
     assert ours == pytest.approx(found[:4], **EXACT)
     for theirs, sign in zip(found[4:], (1, -1), strict=True):
-        words = worded(verdicts_beyond(sign * np.array(theirs["rci"], float), 1.96), VERDICTS)
+        index = pl.DataFrame({"index": theirs["rci"]}, schema={"index": pl.Float64})
+        words = index.select(verdict_beyond(sign * pl.col("index"), 1.96, "better")).to_series()
         for name in ("improved", "deteriorated", "unchanged"):
             assert (words == name).to_list() == theirs[name]
 

@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from models.sudden_change import MET, UNKNOWN, SuddenChangeRule, judge_intervals
+from models.sudden_change import MET, UNKNOWN, SuddenChangeRule
+from models.sudden_change_criteria import judge_intervals
 from models.sudden_change_cutoff import ReliableCutoff
-from models.sudden_change_events import AROUND, SuddenChanges, sudden_changes
+from models.sudden_change_events import sudden_changes
 from models.sudden_change_summary import (
     count_intervals,
     describe_cases,
@@ -24,6 +25,7 @@ from models.sudden_change_summary import (
     one_per_case,
     select_cases,
 )
+from models.sudden_change_tables import AROUND, SuddenChanges
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance"
 ABSENT = "the peers' outputs are not beside this repository (../shared/conformance)"

@@ -4,9 +4,11 @@ import polars as pl
 import pytest
 
 from data_contracts.measures import built_in_measures
+from data_contracts.rule import status_rule
 from models.alliance import alliance_points
 
 SRS = built_in_measures()["srs"]
+THRESHOLDS = status_rule().thresholds
 
 
 def rated(*values: float) -> pl.DataFrame:
@@ -23,6 +25,7 @@ def rated(*values: float) -> pl.DataFrame:
             }
         ),
         SRS,
+        THRESHOLDS,
     )
 
 
@@ -87,4 +90,4 @@ def test_nothing_later_changes_an_earlier_rating() -> None:
 
 def test_an_outcome_measure_has_no_alliance() -> None:
     with pytest.raises(ValueError, match="phq9 is no alliance measure"):
-        alliance_points(pl.DataFrame(), built_in_measures()["phq9"])
+        alliance_points(pl.DataFrame(), built_in_measures()["phq9"], THRESHOLDS)

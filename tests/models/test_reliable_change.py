@@ -24,11 +24,11 @@ from models.clinical_significance import (
     cutoff_of_measure,
     judged_pairs,
     rule_of_measure,
-    shares_of_group,
 )
+from models.group_shares import shares_of_group
 from models.meaningful_change import PercentageChange, PointsChange, change_between, change_within
 from models.paired_scores import REASON, REASONS, paired_scores
-from models.reliable_change import METHODS, VERDICTS, ReliableChange
+from models.reliable_change import METHODS, ReliableChange
 from models.slope_change import RELATIVE_CLASSES, RELATIVE_VERDICTS, slope_changes
 
 PEOPLE = Reference(name="a manual", mean_pre=20, sd_pre=7, mean_post=14, sd_post=8, correlation=0.5)
@@ -500,8 +500,7 @@ def test_a_case_added_changes_no_other_with_a_frozen_reference(drawn: Any, more:
 def test_more_points_are_never_a_smaller_change(method: Any, pre: int) -> None:
     rule = rule_by(method)
     after = np.arange(61.0)
-    places = rule.verdicts(np.full(61, float(pre)), after)
-    words = [VERDICTS[place] for place in places]
+    words = rule.verdicts(np.full(61, float(pre)), after)
     order = {"improved": 0, "unchanged": 1, "deteriorated": 2}
     assert all(order[one] <= order[two] for one, two in pairwise(words))
 
@@ -510,9 +509,9 @@ def test_more_points_are_never_a_smaller_change(method: Any, pre: int) -> None:
 def test_the_band_is_where_a_case_is_unchanged(method: Any, pre: int, post: int) -> None:
     rule = rule_by(method)
     low, high = (float(end[0]) for end in rule.band(np.array([float(pre)])))
-    (place,) = rule.verdicts(np.array([float(pre)]), np.array([float(post)]))
+    (verdict,) = rule.verdicts(np.array([float(pre)]), np.array([float(post)]))
     expected = "unchanged" if low <= post <= high else "improved" if post < low else "deteriorated"
-    assert VERDICTS[place] == expected
+    assert verdict == expected
 
 
 def test_every_side_has_a_place_in_the_table_of_classes() -> None:

@@ -15,13 +15,12 @@ from models.sudden_change import (
     NOT_MET,
     UNKNOWN,
     UNTESTED,
-    Intervals,
     SuddenChangeRule,
-    judge_intervals,
 )
-from models.sudden_change_courses import ScoresError
+from models.sudden_change_courses import ScoresError, by_case
+from models.sudden_change_criteria import Intervals, judge_intervals
 from models.sudden_change_cutoff import ReliableCutoff, student_quantile
-from models.sudden_change_events import REASONS, SuddenChanges, sudden_changes
+from models.sudden_change_events import sudden_changes, sudden_changes_in_columns
 from models.sudden_change_summary import (
     count_intervals,
     describe_cases,
@@ -29,6 +28,7 @@ from models.sudden_change_summary import (
     one_per_case,
     select_cases,
 )
+from models.sudden_change_tables import REASONS, SuddenChanges
 
 PUBLISHED = SuddenChangeRule(cutoff=7)  # Tang & DeRubeis 1999 on the BDI
 Score = float | None
@@ -471,3 +471,61 @@ def test_events_are_the_intervals_that_are_met(
     assert changes.events["session"].to_list() == expected.tolist()
     assert changes.series["judged"].item() == np.count_nonzero(told != UNKNOWN)
     assert changes.series["not_judged"].item() == np.count_nonzero(told == UNKNOWN)
+
+
+@given(practice=practices, rule=rules_drawn, planned=st.one_of(st.none(), st.integers(1, 16)))
+def test_rows_and_courses_laid_out_give_the_same_changes(
+    practice: dict[str, list[Score]], rule: SuddenChangeRule, planned: int | None
+) -> None:
+    rows = scored(practice, first=rule.first_session)
+    quick = sudden_changes(rows, rule, planned_sessions=planned)
+    laid_out = sudden_change_events._from_courses(by_case(rows), rule, planned)
+    assert quick.events.equals(laid_out.events)
+    assert quick.series.equals(laid_out.series)
+
+
+@given(
+    drawn=st.lists(st.lists(st.integers(0, 27) | st.none(), min_size=6, max_size=6), max_size=5),
+    rule=rules_drawn,
+    planned=st.one_of(st.none(), st.integers(1, 8)),
+)
+def test_a_column_a_session_gives_the_same_changes(
+    drawn: list[list[Score]], rule: SuddenChangeRule, planned: int | None
+) -> None:
+    rows = scored({f"c{n}": scores for n, scores in enumerate(drawn)}, first=rule.first_session)
+    names = [f"s{session}" for session in range(6)]
+    wide = pl.DataFrame(
+        [(f"c{n}", *scores) for n, scores in enumerate(drawn)],
+        schema={"case_id": pl.String, **dict.fromkeys(names, pl.Float64)}, orient="row",
+    )  # fmt: skip
+    one = sudden_changes(rows, rule, planned_sessions=planned)
+    other = sudden_changes_in_columns(wide.reverse(), rule, planned_sessions=planned)
+    assert one.events.equals(other.events)
+    assert one.series.equals(other.series)
+
+
+@pytest.mark.parametrize(
+    ("wide", "told"),
+    [
+        ({"case_id": ["a", "a"], "s1": [1, 2]}, "twice or has no id"),
+        ({"case_id": ["a"], "s1": ["x"]}, "column s1 holds no numbers"),
+        ({"case_id": ["a"], "s1": [float("inf")]}, "column s1 holds an infinite score"),
+    ],
+)
+def test_columns_that_hold_no_courses_are_refused(wide: dict[str, object], told: str) -> None:
+    with pytest.raises(ScoresError, match=told):
+        sudden_changes_in_columns(pl.DataFrame(wide), PUBLISHED)
+
+
+@given(practice=practices, scale=st.sampled_from([27.0, 40.0]))
+def test_losses_on_the_mirrored_scale_are_the_gains(
+    practice: dict[str, list[Score]], scale: float
+) -> None:
+    # Criterion 2 is a share of the score before: it has no mirror image, so it is off.
+    rows = scored(practice)
+    mirrored = rows.with_columns(score=scale - pl.col("score"))
+    gains = sudden_changes(rows, SuddenChangeRule(cutoff=5, share=None))
+    losses = sudden_changes(mirrored, SuddenChangeRule(cutoff=5, share=None, direction="loss"))
+    assert gains.events.select("case_id", "session", "is_reversed").equals(
+        losses.events.select("case_id", "session", "is_reversed")
+    )

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 
 from data_contracts.places import Places
+from pipelines.demo_practice import simulate_practice, write_practice
 from pipelines.nightly import NightReport, run_night
 
 FIRST_NIGHT = datetime(2026, 1, 5, 5, 0, tzinfo=UTC)
@@ -106,6 +107,11 @@ class DrawnPractice:
             home=self.places.home,
             **({"started_at": started_at} | how),
         )
+
+    def simulate(self, *, cases: int, seed: int) -> None:
+        """Send the export of a simulated practice, with its own mapping."""
+        write_practice(simulate_practice(cases=cases, seed=seed), self.source)
+        self.map((self.source / "mapping.toml").read_text(encoding="utf-8"))
 
     def published(self, table: str) -> pl.DataFrame:
         """Return a published table, by its name without `published_`."""

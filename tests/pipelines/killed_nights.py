@@ -58,7 +58,7 @@ def arm(point: str) -> None:
     if point == "between the two snapshots":
         step_10_publish.sync_folder = die
     if point == "between commit and pointer":
-        Places.point_to = die  # type: ignore[method-assign]
+        Places.point_to = die  # type: ignore[method-assign] - a night that dies here
     if point == "after the pointer":
         nightly.sweep = die
 

@@ -127,6 +127,18 @@ def test_rules_name_thresholds_and_sources(told: Any) -> None:
     assert "NOT YET VERIFIED" in printed
 
 
+def test_rules_say_what_changed_and_why_and_how_safety_items_are_shown(told: Any) -> None:
+    _, printed = told("rules")
+    _, as_json = told("rules", "--json")
+    changes = json.loads(as_json)["changes"]
+    assert {change["version"] for change in changes} == {json.loads(as_json)["rule_version"]}
+    for change in changes:
+        assert change["what"] in printed
+        assert change["why"] in printed
+    assert "safety item, shown as answered: PHQ-9 item 9, flag from" in printed
+    assert "Follow your practice's own safety protocol" in printed
+
+
 def test_without_a_snapshot_the_next_command_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -249,3 +261,11 @@ def test_dated_scores_and_sessions_meet_on_the_same_clock_and_no_date_stays(prac
         content = path.read_bytes()
         assert b"01.03.2025" not in content, path.name
         assert b"2025-03-01" not in content, path.name
+
+
+def test_flags_come_in_the_order_of_the_queue(told: Any) -> None:
+    _, printed = told("flags", "--json")
+    assert [(flag["case_id"], flag["kind"]) for flag in json.loads(printed)] == [
+        ("C3", "deteriorating"),  # the worse need first, not the first id
+        ("A1", "stuck"),
+    ]

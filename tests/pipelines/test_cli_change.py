@@ -165,3 +165,116 @@ def test_a_file_that_cannot_be_read_is_named(
     code, printed = told("--score", "client")
     assert code == SourceError.exit_code
     assert "holds text" in printed
+
+
+# --- Other shapes, other questions ---------------------------------------------------------------
+
+WIDE = """client,first,last,arm
+A,20,8,therapy
+B,20,19,waiting
+C,8,18,waiting
+D,20,,therapy
+E,21,9,therapy
+F,19,18,waiting
+"""
+
+
+@pytest.fixture
+def told_wide(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    file = tmp_path / "wide.csv"
+    file.write_text(WIDE, encoding="utf-8")
+    columns = ["--case", "client", "--pre-column", "first", "--post-column", "last"]
+
+    def tell(*arguments: str) -> tuple[int, str]:
+        code = main(["change", str(file), *columns, *arguments])
+        printed = capsys.readouterr()
+        return code, printed.out + printed.err
+
+    return tell
+
+
+def test_one_row_a_case_is_read_as_well(told_wide: Any) -> None:
+    code, printed = told_wide(*FROZEN, "--cutoff", "10", "--json")
+    assert code == 0
+    assert classes(printed) == {
+        "A": "recovered", "B": "unchanged", "C": "entered_clinical_range",
+        "D": "not_computable", "E": "recovered", "F": "unchanged",
+    }  # fmt: skip
+    assert json.loads(printed)["not_computable"] == {"no_score_after": 1}
+
+
+def test_groups_are_judged_as_a_whole(told_wide: Any) -> None:
+    asked = ["--effect", "within", "--group", "arm", "--points", "5"]
+    code, printed = told_wide(*asked, "--json")
+    groups = {one["group"]: one for one in json.loads(printed)["groups"]}
+    assert code == 0
+    assert (groups["therapy"]["difference"], groups["therapy"]["verdict"]) == (-12, "large")
+    assert (groups["waiting"]["count"], groups["waiting"]["verdict"]) == (3, "not_significant")
+    assert "therapy: -12 points" in told_wide(*asked)[1]
+    everyone = json.loads(told_wide("--effect", "within", "--points", "5", "--json")[1])["groups"]
+    assert [(one["group"], one["count"]) for one in everyone] == [(None, 5)]
+
+
+def test_groups_are_compared_with_the_one_that_is_named(told_wide: Any) -> None:
+    asked = ["--effect", "between", "--group", "arm", "--points", "5"]
+    code, printed = told_wide(*asked, "--reference-group", "waiting")
+    assert code == 0
+    assert "therapy compared with waiting: -9.833 points" in printed
+    assert "5 points matter" in printed
+    assert "--reference-group" in told_wide(*asked)[1]
+    assert "is in the group 'nobody'" in told_wide(*asked, "--reference-group", "nobody")[1]
+
+
+def test_the_side_of_the_cutoff_alone_can_be_asked(told_wide: Any) -> None:
+    code, printed = told_wide("--crossing", "--cutoff", "10", "--json")
+    found = json.loads(printed)
+    assert code == 0
+    assert found["counts"]["left_clinical_range"] == 2
+    assert found["counts"]["entered_clinical_range"] == 1
+    assert "verdict" not in found["cases"][0]
+    assert "--crossing needs --cutoff" in told_wide("--crossing")[1]
+
+
+def test_percentages_may_differ_for_deterioration(told_wide: Any) -> None:
+    asked = ["--method", "percent", "--percent", "50", "--json"]
+    assert json.loads(told_wide(*asked)[1])["counts"]["deteriorated"] == 1
+    more = json.loads(told_wide(*asked, "--worse-percent", "150")[1])
+    assert more["counts"]["deteriorated"] == 0
+    assert more["rule"]["worse_share"] == 1.5
+
+
+def test_shares_by_true_scores_are_told_by_group(told_wide: Any) -> None:
+    asked = ["--method", "HA", "--reliability", "0.9", "--cutoff", "a", "--reference", "sample"]
+    code, printed = told_wide(*asked, "--group", "arm")
+    assert code == 0
+    assert "Shares by true scores in therapy: improved" in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--effect", "within"], "--effect needs --points"),
+        (["--effect", "beside", "--points", "5"], "neither within nor between"),
+        ([*FROZEN, "--at-cutoff", "near", "--cutoff", "10"], "neither clinical nor must_cross"),
+        ([*FROZEN, "--method", "NK", "--post-error", "sd"], "neither sd_pre nor sd_post"),
+        ([*FROZEN, "--group", "arms"], "did you mean 'arm'?"),
+        ([*FROZEN, "--pre-column", "arm"], "holds text"),
+    ],
+)
+def test_what_is_missing_in_a_wide_file_is_named(
+    told_wide: Any, given: list[str], said: str
+) -> None:
+    code, printed = told_wide(*given)
+    assert code != 0
+    assert said in printed
+
+
+def test_a_case_that_is_there_twice_is_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "wide.csv"
+    file.write_text(WIDE + "A,20,8,therapy\n", encoding="utf-8")
+    columns = ["--case", "client", "--pre-column", "first", "--post-column", "last"]
+    assert main(["change", str(file), *columns, *FROZEN, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["not_computable"] == {"two_scores_before": 2, "no_score_after": 1}

@@ -152,3 +152,20 @@ def test_rows_that_have_no_order_are_refused_without_their_values(
         assert code == SourceError.exit_code
         assert said in printed
         assert "secret" not in printed
+
+
+def test_a_file_with_a_column_a_session_gives_the_same_events(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], told: Any
+) -> None:
+    wide = scores().pivot("session", index="client", values="bdi")
+    sessions = [name for name in wide.columns if name != "client"]
+    file = tmp_path / "wide.csv"
+    wide.write_csv(file)
+    named = [word for session in sessions for word in ("--session-column", session)]
+    assert main(["gains", str(file), "--case", "client", *named, "--cutoff", "7", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["events"] == json.loads(told("--cutoff", "7", "--json")[1])["events"]
+    twice = [*named, "--session-column", sessions[0]]
+    code = main(["gains", str(file), "--case", "client", *twice, "--cutoff", "7"])
+    assert code == SourceError.exit_code
+    assert "named twice" in capsys.readouterr().err

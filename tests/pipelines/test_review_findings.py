@@ -116,7 +116,7 @@ def test_a_case_without_any_outcome_score_keeps_its_alliance_and_safety_flags(
         + weekly("B", "item_9", [2, 3])
         + weekly("C", "PHQ-9", [18] * 9)
     )
-    flagged = [("A", "alliance_low"), ("B", "safety"), ("C", "stuck")]
+    flagged = [("B", "safety"), ("C", "stuck"), ("A", "alliance_low")]
     assert kinds(flags_now(practice.places)) == flagged
     assert kinds(flags_at_day(practice.places, 60)) == flagged
     assert kinds(flags_as_of(practice.places, date(2026, 1, 5))) == flagged
@@ -187,7 +187,7 @@ def test_at_a_session_alliance_and_safety_flags_are_there_without_days(
     )
     at_2, at_3 = (flags_at_day(practice.places, session) for session in (2, 3))
     assert kinds(at_2) == [("A", "alliance_low")]
-    assert kinds(at_3) == [("A", "alliance_low"), ("A", "safety")]
+    assert kinds(at_3) == [("A", "safety"), ("A", "alliance_low")]
 
 
 def test_what_was_taken_back_is_shown_no_longer(practice: Any) -> None:
