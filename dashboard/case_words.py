@@ -193,8 +193,10 @@ def event_sentences(record: CaseRecord) -> list[str]:
     )
     said = record.events.filter(~is_pattern)["sentence"].to_list()
     for row in spells.to_dicts():
-        until = since_day_words(record, row["until_day"]).replace("since", "until")
-        when = " ".join(part for part in (since_day_words(record, row["day"]), until) if part)
+        until = since(row["until_session"], row["until_day"]).replace("since", "until")
+        if row["until_occasion"] is not None:
+            until = until or "over by now"
+        when = " ".join(part for part in (since(row["session"], row["day"]), until) if part)
         said.append(f"{when.capitalize()}: {row['sentence']}" if when else row["sentence"])
     return said
 

@@ -16,8 +16,10 @@ import polars as pl
 import streamlit as st
 
 from dashboard.scope import Assignment, Scope
+from data_contracts.contract import Table
 from data_contracts.errors import SourceError, UnknownCaseError
 from data_contracts.places import Places
+from data_contracts.tables_judged import EVENTS, FORECASTS
 
 # Remembered answers: enough for the screens of a morning, dropped after an hour.
 ANSWERS_KEPT = 400
@@ -47,10 +49,13 @@ _OF_CASE = {
     "flags": "select * from published_flags where case_id = $case_id "
     "order by opened_day, opened_occasion",
     "events": "select * from published_events where case_id = $case_id "
-    "order by coalesce(day, session), occasion, kind",
+    "order by measure_id, occasion, kind",
     "forecasts": "select * from published_forecasts where case_id = $case_id order by measure_id",
     "measures": "select * from published_measures where $case_id is not null order by all",
 }
+
+# Tables that a snapshot of an older version does not hold.
+_SINCE_VERSION_2 = {"events": EVENTS, "forecasts": FORECASTS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +169,12 @@ def case_record(snapshot: Snapshot, scope: Scope, case_id: str) -> CaseRecord:
         )
         raise UnknownCaseError(message)
 
-    frames = _frames(snapshot.cases, _OF_CASE, case_id=case_id)
+    missing = {
+        name: _nothing_of(table)
+        for name, table in _SINCE_VERSION_2.items()
+        if f"published_{table.name}" not in _tables(snapshot.cases)
+    }
+    frames = _frames(snapshot.cases, _OF_CASE | missing, case_id=case_id)
     queue_rows = frames.pop("queue").to_dicts()
     return CaseRecord(
         case=found.to_dicts()[0], queue_row=queue_rows[0] if queue_rows else None, **frames
@@ -206,8 +216,7 @@ def trends(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
 
 def talking_therapies(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     """Return England's official outcomes, after suppression; no row in a snapshot from before."""
-    tables = _aggregate_rows(snapshot, scope, "select table_name from duckdb_tables()")
-    if "published_talking_therapies" not in tables["table_name"]:
+    if "published_talking_therapies" not in _tables(snapshot.aggregates):
         return pl.DataFrame()
     query = "select * from published_talking_therapies order by figure, period, category"
     return _aggregate_rows(snapshot, scope, query)
@@ -216,6 +225,16 @@ def talking_therapies(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
 def measures(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     """Return the measures in use and where their numbers come from."""
     return _aggregate_rows(snapshot, scope, "select * from published_measures order by all")
+
+
+def _tables(path: Path) -> set[str]:
+    return set(_rows(path, "select table_name from duckdb_tables()")["table_name"])
+
+
+def _nothing_of(table: Table) -> str:
+    """Return a query with the columns of a table and no row."""
+    columns = ", ".join(f"null::{column.type} as {column.name}" for column in table.columns)
+    return f"select {columns} where $case_id is null"
 
 
 def _case_rows(snapshot: Snapshot, scope: Scope, query: str, **values: str) -> pl.DataFrame:

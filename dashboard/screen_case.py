@@ -221,7 +221,7 @@ def _other_measures(record: CaseRecord, standing: Standing | None) -> None:
 
 def _heading(record: CaseRecord, standing: Standing | None) -> None:
     said = heading_sentences(record, standing.decided_by) if standing else []
-    if not said:
+    if not said or (standing and standing.code == "stale"):  # ahead of a score long ago
         return
     with st.container(border=True):
         st.header("Where it may be heading", anchor=False)

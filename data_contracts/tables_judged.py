@@ -252,6 +252,7 @@ EVENTS = Table(
         SCORES.column("session"),
         SCORES.column("day"),
         clinical("until_occasion", "bigint", "first occasion without it", nullable=True),
+        clinical("until_session", "bigint", "its session", nullable=True),
         clinical("until_day", "bigint", "its day within the case", nullable=True),
         clinical("parameters", "text", "the numbers in the sentence, JSON"),
         clinical("sentence", "text", "the event in words"),

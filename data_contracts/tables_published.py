@@ -144,8 +144,8 @@ PUBLISHED_TALKING_THERAPIES = Table(
     one_row_is="a figure of England's official outcomes for a period, after suppression",
     layer=Layer.AGGREGATES,
     key=("figure", "period", "category"),
-    note="Counts of few people are hidden, others rounded; no hidden count can be worked out from "
-    "shown ones. Shares come from the counts before rounding, in whole per cent.",
+    note="Counts of few people are hidden, others rounded; within the table no hidden count can be "
+    "worked out from shown ones. Shares come from the counts before rounding, in whole per cent.",
     columns=(
         _aggregate("figure", "text", "what is counted: recovery, reliable_improvement, ..."),
         _aggregate("period", "text", "quarter on the practice clock by the end of care, or 'all'"),

@@ -37,7 +37,7 @@ PATTERNS = (
 NORMAL_95 = 1.96
 """Two-sided 95 % of a normal error, as in reliable change."""
 
-_SESSION = ("case_id", "at", "session", "day")
+_MOMENT = ["case_id", "moment"]
 
 
 def alliance_patterns(
@@ -54,10 +54,10 @@ def alliance_patterns(
     Returns
     -------
     `case_id, measure_id, kind` (of PATTERNS), `occasion` (0-based count of the case's rated
-    moments at which the spell began), `session, day` (likewise), `until_occasion, until_day` (the
-    first rating without it; null while it lasts), `rating` (client's total), `other_rating` (the
-    therapist's), `bond, work` (the part and the lowest part of the work, in points), `work_part`
-    (its name); null where they were not sent.
+    moments at which the spell began), `session, day` (likewise), `until_occasion, until_session,
+    until_day` (the first rating without it; null while it lasts), `rating` (the total by the
+    contract's rater), `other_rating` (the others'), `bond, work` (the part and the lowest part of
+    the work, in points), `work_part` (its name); null where they were not sent.
 
     Raises
     ------
@@ -117,9 +117,14 @@ def alliance_patterns(
             until_day="closed_day",
         )
         .join(rated, on=["case_id", "occasion"])
+        .join(
+            rated.select("case_id", until_occasion="occasion", until_session="session"),
+            on=["case_id", "until_occasion"],
+            how="left",
+        )
         .select(
             "case_id", "measure_id", "kind", "occasion", "session", "day", "until_occasion",
-            "until_day", "rating", "other_rating", "bond", "work", "work_part",
+            "until_session", "until_day", "rating", "other_rating", "bond", "work", "work_part",
         )
         .sort("case_id", "occasion", "kind")
     )  # fmt: skip
@@ -127,27 +132,23 @@ def alliance_patterns(
 
 def _by_session(ratings: pl.DataFrame, measure: Measure, alliance: Alliance) -> pl.DataFrame:
     """Return one row a case and rated moment, with totals of both raters and the client's parts."""
-    own = ratings.filter(pl.col("rater") == measure.rater)
-    others = ratings.filter((pl.col("rater") != measure.rater) & (pl.col("subscale") == TOTAL))
+    moment = pl.coalesce("day", "at")
+    rated = ratings.with_columns(moment=moment)
+    own = rated.filter(pl.col("rater") == measure.rater)
+    others = rated.filter((pl.col("rater") != measure.rater) & (pl.col("subscale") == TOTAL))
+    totals = client_totals(ratings, measure).with_columns(moment=moment)
     tables = [
-        client_totals(ratings, measure).rename({"value": "rating"}),
-        others.group_by(_SESSION).agg(other_rating=pl.col("value").mean()),
+        totals.group_by(_MOMENT).agg(rating=pl.col("value").mean()),
+        others.group_by(_MOMENT).agg(other_rating=pl.col("value").mean()),
         _parts(own, measure, alliance),
     ]
-    moments = ratings.select(_SESSION).unique()
-    joined = reduce(
-        lambda left, right: left.join(right, on=list(_SESSION), how="left", nulls_equal=True),
-        tables,
-        moments,
+    # one of two raters may have sent no session number
+    moments = rated.group_by(_MOMENT).agg(pl.col("session", "day").max())
+    joined = reduce(lambda left, right: left.join(right, on=_MOMENT, how="left"), tables, moments)
+    return joined.sort(_MOMENT).with_columns(
+        occasion=pl.int_range(pl.len()).over("case_id"),
+        points_apart=pl.col("rating") - pl.col("other_rating"),
     )
-    series = pl.col("case_id")
-    return (
-        joined.sort("case_id", pl.coalesce("day", "at"), "at")
-        .with_columns(
-            occasion=pl.int_range(pl.len()).over(series),
-            points_apart=pl.col("rating") - pl.col("other_rating"),
-        )
-    )  # fmt: skip
 
 
 def _parts(own: pl.DataFrame, measure: Measure, alliance: Alliance) -> pl.DataFrame:
@@ -171,11 +172,11 @@ def _parts(own: pl.DataFrame, measure: Measure, alliance: Alliance) -> pl.DataFr
         share=(pl.col("value") - pl.col("lowest")) / (pl.col("highest") - pl.col("lowest")),
         is_bond=pl.col("subscale") == (alliance.bond or ""),
     )
-    bond = shares.filter("is_bond").select(*_SESSION, bond="value", bond_share="share")
+    bond = shares.filter("is_bond").select(*_MOMENT, bond="value", bond_share="share")
     work = (
         shares.filter(~pl.col("is_bond"))
-        .sort(*_SESSION, "share", "subscale")
-        .group_by(_SESSION, maintain_order=True)
+        .sort(*_MOMENT, "share", "subscale")
+        .group_by(_MOMENT, maintain_order=True)
         .agg(
             pl.len().alias("sent_parts"),
             work=pl.col("value").first(),
@@ -185,7 +186,7 @@ def _parts(own: pl.DataFrame, measure: Measure, alliance: Alliance) -> pl.DataFr
         .filter(pl.col("sent_parts") == len(alliance.work))
         .drop("sent_parts")
     )
-    return bond.join(work, on=list(_SESSION), nulls_equal=True)
+    return bond.join(work, on=_MOMENT)
 
 
 def _is_flat(alliance: Alliance, thresholds: RuleThresholds) -> pl.Expr:

@@ -61,8 +61,8 @@ class Caseload:
     """Cases used, rounded."""
     mean_saes: float | None
     overdispersion: float | None
-    not_used: dict[str, int]
-    """Cases by reason, rounded; hidden counts are left out."""
+    not_used: dict[str, int | None]
+    """Cases by reason, rounded; None: a count that is hidden."""
     notes: tuple[str, ...]
 
 
@@ -291,10 +291,10 @@ def _published(
     ).sort(key)
 
 
-def _not_used(effects: pl.DataFrame, rule: SuppressionRule) -> dict[str, int]:
+def _not_used(effects: pl.DataFrame, rule: SuppressionRule) -> dict[str, int | None]:
     found = dict(effects["reason"].drop_nulls().value_counts().iter_rows())
     return {
-        reason: rounded(found[reason], rule)
+        reason: rounded(found[reason], rule) if found[reason] > rule.hide_up_to else None
         for reason in REASONS
-        if found.get(reason, 0) > rule.hide_up_to
+        if reason in found
     }

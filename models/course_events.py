@@ -32,14 +32,18 @@ EVENT_COLUMNS = (
     "session",
     "day",
     "until_occasion",
+    "until_session",
     "until_day",
     "parameters",
     "sentence",
 )
+_RATERS = {"client": "client", "clinician": "therapist"}
 _KEY = ("case_id", "measure_id", "occasion")
 
 
-def sudden_events(points: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.DataFrame:
+def sudden_events(
+    points: pl.DataFrame, measures: Mapping[str, Measure], thresholds: RuleThresholds
+) -> pl.DataFrame:
     """Return the sudden gains and losses of all cases, one row each, with their sentences.
 
     Parameters
@@ -65,10 +69,12 @@ def sudden_events(points: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.D
     ...         "is_open": [True] * 7,
     ...     }
     ... )
-    >>> sudden_events(points, built_in_measures())["sentence"].to_list()
+    >>> from data_contracts.rule import status_rule
+    >>> thresholds = status_rule().thresholds
+    >>> sudden_events(points, built_in_measures(), thresholds)["sentence"].to_list()
     ['Sudden gain on PHQ-9 between session 3 and session 4: 20 to 9.']
     """
-    numbered = _numbered(points)
+    numbered = _numbered(points, thresholds)
     found = [_none()]
     for (measure_id,), scores in numbered.group_by("measure_id", maintain_order=True):
         measure = measures[str(measure_id)]
@@ -84,20 +90,35 @@ def sudden_events(points: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.D
     return pl.concat(found).sort("case_id", "measure_id", "occasion", "kind")
 
 
-def _numbered(points: pl.DataFrame) -> pl.DataFrame:
-    """Add `score`, and the number by which scores follow one another: session, else the count."""
+def _numbered(points: pl.DataFrame, thresholds: RuleThresholds) -> pl.DataFrame:
+    """Add `score`, and as `session` the number by which scores follow one another.
+
+    Where the first score has a session number, sessions; later scores without one, or with one that
+    does not rise, are left out. Else the count of scores; a gap of more than `pair_days` counts as
+    a missing score, so that nothing is called sudden across it. Nothing later changes a number.
+    """
     series = ["case_id", "measure_id"]
     sent = pl.col("session")
-    usable = (
-        sent.is_not_null().all()
-        & (sent >= 0).all()
-        & (sent <= LAST_SESSION).all()
-        & (sent.n_unique() == pl.len())
-    ).over(series)
-    number = pl.when("by_session").then("session").otherwise(pl.col("occasion") + 1)
+    first = sent.first().over(series)
+    gap = (pl.col("day") - pl.col("day").shift(1).over(series)) > thresholds.pair_days
+    count = (1 + gap.fill_null(value=False).cast(pl.Int64)).cum_sum().over(series)
+    rises = (sent > sent.cum_max().shift(1).over(series)).fill_null(value=True)
+    ordered = points.sort(*series, "occasion").with_columns(
+        by_session=(first <= LAST_SESSION).fill_null(value=False),
+        sent_session=sent,
+        counted=count,
+        score="value",
+        days=pl.col("day") - pl.col("day").first().over(series),
+        is_placed=sent.is_not_null() & rises,
+    )
+    used = ordered.filter(~pl.col("by_session") | pl.col("is_placed"))
+    number = pl.when("by_session").then("session").otherwise("counted")
     return (
-        points.with_columns(by_session=usable, sent_session=sent, score="value")
-        .with_columns(session=number)
+        used.with_columns(
+            session=number,
+            told_as=pl.when("by_session").then("session").otherwise(pl.col("occasion") + 1),
+        )
+        .filter(pl.col("session") <= LAST_SESSION)
         .with_columns(last=pl.col("session").max().over(series))
     )
 
@@ -108,7 +129,7 @@ def _told(
     name = f"sudden_{direction}"
     after = scores.select(
         "case_id", "measure_id", "occasion", "sent_session", "day", "by_session", "is_open", "last",
-        session=pl.col("session") - 1,
+        "told_as", session=pl.col("session") - 1,
     )  # fmt: skip
     rows = (
         events.join(after, on=["case_id", "session"])
@@ -117,8 +138,8 @@ def _told(
             name=pl.lit(measure.name),
             before=number_text(pl.col("score_before")),
             after=number_text(pl.col("score_after")),
-            from_when=pl.format("{} {}", _counted(), "session"),
-            to_when=pl.format("{} {}", _counted(), pl.col("session") + 1),
+            from_when=pl.format("{} {}", _counted(), pl.col("told_as") - 1),
+            to_when=pl.format("{} {}", _counted(), "told_as"),
             session=pl.col("sent_session"),
             is_reversed=pl.col("is_reversed").fill_null(value=False),
         )
@@ -132,11 +153,14 @@ def _told(
     )
 
 
-def early_events(points: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.DataFrame:
+def early_events(
+    points: pl.DataFrame, measures: Mapping[str, Measure], thresholds: RuleThresholds
+) -> pl.DataFrame:
     """Return the early responses of all cases, one row each, with their sentences.
 
     A gain of the measure's reliable change from the first score to the last one by session
-    `BY_SESSION` (`early_response.py`), told once that session is reached.
+    `BY_SESSION` (`early_response.py`), told once that session is reached. Where no sessions are
+    sent, scores are counted, and the later one must lie within `pair_days` of the first.
 
     Parameters
     ----------
@@ -155,11 +179,15 @@ def early_events(points: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.Da
     ...         "is_open": [True] * 4,
     ...     }
     ... )
-    >>> early_events(points, built_in_measures())["sentence"].to_list()
+    >>> from data_contracts.rule import status_rule
+    >>> thresholds = status_rule().thresholds
+    >>> early_events(points, built_in_measures(), thresholds)["sentence"].to_list()
     ['Early response on PHQ-9: 20 to 13 by session 4, a clear change.']
     """
     found = [_none()]
-    for (measure_id,), scores in _numbered(points).group_by("measure_id", maintain_order=True):
+    for (measure_id,), scores in _numbered(points, thresholds).group_by(
+        "measure_id", maintain_order=True
+    ):
         measure = measures[str(measure_id)]
         change = measure.reliable_change_points
         if change is None:
@@ -172,11 +200,15 @@ def early_events(points: pl.DataFrame, measures: Mapping[str, Measure]) -> pl.Da
             scores.drop("score", "value"),
             left_on=["case_id", "session_after"],
             right_on=["case_id", "session"],
-        ).with_columns(
+        )
+        in_time = pl.col("by_session") | (pl.col("days") <= thresholds.pair_days).fill_null(
+            value=True
+        )
+        rows = rows.filter(in_time).with_columns(
             name=pl.lit(measure.name),
             before=number_text(pl.col("pre")),
             after=number_text(pl.col("post")),
-            to_when=pl.format("{} {}", _counted(), "session_after"),
+            to_when=pl.format("{} {}", _counted(), "told_as"),
             session=pl.col("sent_session"),
         )
         found.append(_as_events(rows, "early_response", templates("event")["early_response"]))
@@ -202,8 +234,8 @@ def alliance_events(
     ...     {
     ...         "case_id": ["c1"], "measure_id": ["srs"], "kind": ["alliance_flat"],
     ...         "occasion": [3], "session": [4], "day": [21], "until_occasion": [None],
-    ...         "until_day": [None], "rating": [37.0], "other_rating": [None], "bond": [None],
-    ...         "work": [None], "work_part": [None],
+    ...         "until_session": [None], "until_day": [None], "rating": [37.0],
+    ...         "other_rating": [None], "bond": [None], "work": [None], "work_part": [None],
     ...     }
     ... )
     >>> from data_contracts.rule import status_rule
@@ -215,6 +247,8 @@ def alliance_events(
         name=pl.lit(measure.name),
         rating=number_text(pl.col("rating")),
         other_rating=number_text(pl.col("other_rating").cast(pl.Float64)),
+        own_rater=pl.lit(_RATERS[measure.rater]),
+        other_rater=pl.lit(_RATERS["clinician" if measure.rater == "client" else "client"]),
         bond=number_text(pl.col("bond").cast(pl.Float64)),
         work=number_text(pl.col("work").cast(pl.Float64)),
         last=pl.lit(count_word(thresholds.alliance_flat_ratings)),
@@ -236,8 +270,8 @@ def _as_events(rows: pl.DataFrame, kind: str, template: str) -> pl.DataFrame:
     said = fill(rows, template, kind, 0).select(*_KEY, "parameters", "sentence", kind="code")
     if "until_occasion" not in rows.columns:
         nothing = pl.lit(None, dtype=pl.Int64)
-        rows = rows.with_columns(until_occasion=nothing, until_day=nothing)
-    when = rows.select(*_KEY, "session", "day", "until_occasion", "until_day")
+        rows = rows.with_columns(until_occasion=nothing, until_session=nothing, until_day=nothing)
+    when = rows.select(*_KEY, "session", "day", "until_occasion", "until_session", "until_day")
     return said.join(when, on=list(_KEY)).select(EVENT_COLUMNS).cast(_none().schema)
 
 

@@ -90,10 +90,14 @@ def _whole(name: str) -> pl.Expr:
 
 
 def _ahead(column: str, scores: int) -> pl.Expr:
+    days = (7 * pl.col(column)).round(0).cast(pl.Int64, strict=False)
     weeks = pl.col(column).round(0).cast(pl.Int64, strict=False)
-    return pl.when(pl.col("clock") == "session").then(
-        pl.lit(f"{count_word(scores)} scores")
-    ).otherwise(pl.format("{} weeks", weeks))  # fmt: skip
+    return (
+        pl.when(pl.col("clock") == "session").then(pl.lit(f"{count_word(scores)} scores"))
+        .when(days == 1).then(pl.lit("1 day"))
+        .when(pl.col(column) < 2).then(pl.format("{} days", days))
+        .otherwise(pl.format("{} weeks", weeks))
+    )  # fmt: skip
 
 
 def _tenths(chance: float) -> str:

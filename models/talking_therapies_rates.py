@@ -62,7 +62,7 @@ _WORTH = {
     "deteriorated": 4,
     "paired": 3,
     "not_caseness": 2,
-    "ended": 1,
+    "ended": 10,  # the trends show it as well: hiding it here would hide nothing
 }
 _WHOLE_PRACTICE = 10
 

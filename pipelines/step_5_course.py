@@ -13,7 +13,15 @@ from pipelines.sql import statement
 
 _STEM = "step_5_course"
 # Tables with rows per case that a night renews for the cases it touches.
-RENEWED = ("course_points", "statuses", "current_statuses", "reasons", "alliance_points")
+RENEWED = (
+    "course_points",
+    "statuses",
+    "current_statuses",
+    "reasons",
+    "alliance_points",
+    "events",
+    "forecasts",
+)
 
 # A measure got worse in most cases, by this part of its range: perhaps it is upside down.
 _DOUBTFUL_SHARE = 0.05

@@ -1,8 +1,8 @@
 """Step 7, foresee: where open cases are heading on each measure, from their scores so far.
 
 In: course_points, curves, courses, case_facts. Out: `forecasts` of the touched open cases: what is
-said after a score rests on the cases that had ended by that night, and stays until the next score.
-Beside the statuses and flags, which never look at it.
+said after a score rests on the cases that had ended by that night, and stays until the case is
+touched again. Beside the statuses and flags, which never look at it.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def foresee(night: Night) -> None:
         if measure_id in night.measures
     ]
     if found:
-        # a case with scores on two clocks (the night warns of it) is told from its later scores
-        key = ["case_id", "measure_id"]
-        told = pl.concat(found).sort(*key, "occasion").unique(key, keep="last", maintain_order=True)
-        night.insert("forecasts", told)
+        # A case with scores on two clocks (the night warns of it) cannot be told from all of them.
+        last = night.frame(statement(_STEM, "last_occasions"))
+        whole = pl.concat(found).join(last, on=["case_id", "measure_id", "occasion"], how="semi")
+        night.insert("forecasts", whole)
 
 
 def _forecasts(night: Night, measure: Measure, clock: str) -> pl.DataFrame:

@@ -21,6 +21,15 @@ where
     and case_facts.is_open
 order by all
 
+-- name: last_occasions
+select course_points.case_id, course_points.measure_id, max(course_points.occasion) as occasion
+from course_points
+inner join measure_facts using (measure_id, subscale, rater)
+semi join touched_courses using (case_id)
+where course_points.subscale = 'total'
+group by all
+having count(distinct course_points.clock) = 1
+
 -- name: open_points
 -- Time: occasions, or weeks since the baseline.
 select

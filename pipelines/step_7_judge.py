@@ -2,7 +2,7 @@
 
 In: course_points of touched cases. Out: `statuses` (per measure, and per case under measure_id
 'case'), `alliance_points`, `events` (seen, never flagged), `current_statuses`, `flags` (kept;
-opened and closed, never rebuilt).
+opened and closed, never rebuilt), `forecasts` (step_7_foresee.py).
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def _judge_alliance(night: Night) -> pl.DataFrame:
 def _find_events(night: Night) -> None:
     """Write what is worth seeing in the outcome scores of the touched cases, and no flag."""
     scores = night.frame(statement(_STEM, "outcome_scores"))
-    night.insert("events", sudden_events(scores, night.measures))
-    night.insert("events", early_events(scores, night.measures))
+    night.insert("events", sudden_events(scores, night.measures, night.rule.thresholds))
+    night.insert("events", early_events(scores, night.measures, night.rule.thresholds))
 
 
 def _renew_standing(night: Night) -> None:

@@ -1,5 +1,5 @@
 -- Step 7, judge. In: course_points, courses, cases, course sessions, flags, touched.
--- Out: statuses, alliance_points, current_statuses, flags. Grain by contract.
+-- Out: statuses, alliance_points, events, current_statuses, flags. Grain by contract.
 
 -- name: touched_courses
 create or replace temp table touched_courses as

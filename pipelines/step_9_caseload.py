@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from data_contracts.measure import Measure
 from data_contracts.suppression import suppression_rule
 from models.caseload import case_effects, caseload
 from models.severity_adjustment import ReferenceTooSmallError, SeverityAdjustment
@@ -35,16 +36,13 @@ def summarise_caseload(night: Night) -> int:
 
 
 def _reference(night: Night, measure_id: str, ended: pl.DataFrame) -> SeverityAdjustment | None:
-    """Return the measure's reference, learned now if there is none; None of too few cases."""
+    """Return the measure's reference, learned now if none fits; None of too few cases."""
     measure = night.measures.get(measure_id)
     if measure is None or measure.cutoff is None:
         return None
-    kept = night.rows(
-        "select reference from change_references where is_current and measure_id = $measure_id",
-        measure_id=measure_id,
-    )
-    if kept and not night.refit:
-        return SeverityAdjustment.from_json(kept[0][0])
+    kept = _kept(night, measure)
+    if kept is not None and not night.refit:
+        return kept
     try:
         reference = SeverityAdjustment.learn(
             ended.filter(pl.col("measure_id") == measure_id),
@@ -53,7 +51,7 @@ def _reference(night: Night, measure_id: str, ended: pl.DataFrame) -> SeverityAd
             cutoff=measure.cutoff,
         )
     except ReferenceTooSmallError:
-        return None
+        return kept
     night.run(
         "update change_references set is_current = false where measure_id = $measure_id",
         measure_id=measure_id,
@@ -71,3 +69,19 @@ def _reference(night: Night, measure_id: str, ended: pl.DataFrame) -> SeverityAd
         ),
     )
     return reference
+
+
+def _kept(night: Night, measure: Measure) -> SeverityAdjustment | None:
+    """Return the reference in use; None if there is none for this cut-off and direction."""
+    stored = night.rows(
+        "select reference from change_references where is_current and measure_id = $measure_id",
+        measure_id=measure.measure_id,
+    )
+    if not stored:
+        return None
+    try:
+        kept = SeverityAdjustment.from_json(stored[0][0])
+    except ValueError:  # written by another version: learned anew
+        return None
+    fits = kept.cutoff == measure.cutoff and kept.higher_is == measure.higher_is
+    return kept if fits else None

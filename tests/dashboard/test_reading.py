@@ -36,6 +36,17 @@ def test_a_rewritten_snapshot_of_the_same_name_is_not_answered_from_memory(
     assert case_id not in set(reading.queue(snapshot, SUPERVISOR)["case_id"])
 
 
+def test_a_case_opens_from_a_snapshot_of_an_older_version(own_practice: Places) -> None:
+    snapshot = reading.current_snapshot(own_practice)
+    with duckdb.connect(str(snapshot.cases)) as older:
+        older.execute("drop table published_events")
+        older.execute("drop table published_forecasts")
+    record = reading.case_record(snapshot, SUPERVISOR, "C-008")
+    assert len(record.course)
+    assert record.events.is_empty()
+    assert record.forecasts.is_empty()
+
+
 def test_nothing_but_the_snapshot_can_be_reached(practice: Places, tmp_path: Path) -> None:
     path = reading.current_snapshot(practice).aggregates
     for query in (

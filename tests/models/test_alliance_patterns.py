@@ -102,6 +102,23 @@ def test_raters_are_apart_beyond_the_error_of_both() -> None:
     assert spells(client, therapist, measure=WAI) == [("alliance_raters_apart", 2, 2)]
 
 
+def test_raters_are_apart_also_where_one_of_them_sent_no_session() -> None:
+    client = ratings(40, 30)
+    therapist = ratings(41, 58, rater="therapist").with_columns(
+        session=pl.lit(None, dtype=pl.Int64)
+    )
+    assert spells(client, therapist, measure=WAI) == [("alliance_raters_apart", 2, None)]
+
+
+def test_each_rater_is_named_by_who_rated() -> None:
+    by_clinician = WAI.model_copy(update={"rater": "clinician"})
+    found = alliance_patterns(
+        pl.concat([ratings(40), ratings(30, rater="clinician")]), by_clinician, THRESHOLDS
+    )
+    (sentence,) = alliance_events(found, by_clinician, THRESHOLDS)["sentence"]
+    assert "therapist 30, client 40" in sentence
+
+
 def test_a_therapists_ratings_are_never_taken_for_the_clients() -> None:
     assert spells(ratings(37, 37, 37, 37, rater="therapist")) == []
 

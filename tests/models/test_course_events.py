@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_contracts.measures import built_in_measures
+from data_contracts.rule import status_rule
 from models.course_events import early_events, sudden_events
 
 MEASURES = built_in_measures()
+THRESHOLDS = status_rule().thresholds
 
 
 def scored(
@@ -31,7 +33,7 @@ def scored(
 
 
 def told(points: pl.DataFrame) -> list[tuple[str, int | None, str]]:
-    return sudden_events(points, MEASURES).select("kind", "session", "sentence").rows()
+    return sudden_events(points, MEASURES, THRESHOLDS).select("kind", "session", "sentence").rows()
 
 
 def test_a_sudden_gain_is_told_at_the_session_after_the_jump() -> None:
@@ -75,7 +77,9 @@ def test_a_gain_that_is_lost_again_says_so() -> None:
 
 def test_an_early_response_is_told_once_session_four_is_reached() -> None:
     def early(*values: float | None) -> list[tuple[int, str]]:
-        return early_events(scored(*values), MEASURES).select("session", "sentence").rows()
+        return (
+            early_events(scored(*values), MEASURES, THRESHOLDS).select("session", "sentence").rows()
+        )
 
     assert early(20, 16, 14) == []
     assert early(20, 16, 14, 14) == [
@@ -85,7 +89,7 @@ def test_an_early_response_is_told_once_session_four_is_reached() -> None:
     assert early(20, 16, 14, None, 3) == [
         (3, "Early response on PHQ-9: 20 to 14 by session 3, a clear change.")
     ]
-    assert early_events(scored(9, 9, 9, 1, measure="expectation"), MEASURES).is_empty()
+    assert early_events(scored(9, 9, 9, 1, measure="expectation"), MEASURES, THRESHOLDS).is_empty()
 
 
 def test_a_measure_without_a_reliable_change_has_no_events() -> None:
@@ -96,15 +100,34 @@ def test_a_measure_without_a_reliable_change_has_no_events() -> None:
 def test_a_later_score_never_takes_an_event_back(values: list[int], data) -> None:
     known = data.draw(st.integers(1, len(values)))
     key = ["kind", "occasion", "session", "day"]
-    earlier = sudden_events(scored(*values[:known]), MEASURES).select(key)
-    later = sudden_events(scored(*values), MEASURES).select(key)
+    earlier = sudden_events(scored(*values[:known]), MEASURES, THRESHOLDS).select(key)
+    later = sudden_events(scored(*values), MEASURES, THRESHOLDS).select(key)
     assert earlier.join(later, on=key, how="anti").is_empty()
     told_late = later.join(earlier, on=key, how="anti")
     assert (told_late["session"] + 2 > known).all()
 
 
-@pytest.mark.parametrize("sessions", [[1, 1, 2, 3, 4, 5], [1001, 1002, 1003, 1004, 1005, 1006]])
-def test_numbers_that_cannot_be_sessions_are_not_taken_for_them(sessions: list[int]) -> None:
-    points = scored(20, 21, 20, 9, 9, 10).with_columns(session=pl.Series(sessions))
+def test_days_sent_as_sessions_are_not_taken_for_them() -> None:
+    points = scored(20, 21, 20, 9, 9, 10).with_columns(
+        session=pl.Series([1001, 1002, 1003, 1004, 1005, 1006])
+    )
     ((_, _, sentence),) = told(points)
     assert "between score 3 and score 4" in sentence
+
+
+@pytest.mark.parametrize("later", [None, 2, 6, 1200])
+def test_a_later_score_with_an_odd_session_number_changes_nothing_told(later: int | None) -> None:
+    before = scored(20, 21, 20, 9, 9, 10)
+    odd = scored(*[20.0] * 6, 9).tail(1).with_columns(session=pl.lit(later, dtype=pl.Int64))
+    assert told(pl.concat([before, odd])) == told(before) != []
+
+
+def test_nothing_is_called_sudden_or_early_across_months() -> None:
+    monthly = scored(20, 21, 20, 9, 9, 10, by_session=False).with_columns(
+        day=pl.col("occasion") * 60
+    )
+    assert told(monthly) == []
+    quick = scored(20, 16, 14, 13, by_session=False)
+    assert early_events(quick, MEASURES, THRESHOLDS).height == 1
+    slow = quick.with_columns(day=pl.col("occasion") * 30)
+    assert early_events(slow, MEASURES, THRESHOLDS).is_empty()

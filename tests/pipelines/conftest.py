@@ -84,6 +84,10 @@ class DrawnPractice:
     def map(self, text: str) -> None:
         self.mapping.write_text(text, encoding="utf-8")
 
+    def map_scores(self, **parts: str) -> None:
+        """Map drawn scores, with more lines in any part of the mapping."""
+        self.map(scores_mapping(**parts))
+
     def settings(self, text: str) -> None:
         self.places.home.mkdir(parents=True, exist_ok=True)
         self.places.settings.write_text(text, encoding="utf-8")

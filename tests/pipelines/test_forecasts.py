@@ -98,3 +98,26 @@ def test_no_status_and_no_flag_knows_of_it(simulated: Any) -> None:
     assert before[0] == after[0]
     assert before[1].sort("flag_id").equals(after[1].sort("flag_id"))
     assert simulated.published("forecasts")["expected"].null_count() > 0
+
+
+WEEKLY = (20, 21, 20, 9, 9, 10, 9)
+
+
+def exported(case: str, *, gone: bool = False, days: int = 7) -> str:
+    return "".join(
+        f"{case},{days * week},PHQ-9,{score},{'yes' if gone else 'no'}\n"
+        for week, score in enumerate(WEEKLY)
+    )
+
+
+def test_what_is_withdrawn_leaves_no_event_and_no_forecast(practice: Any) -> None:
+    practice.map_scores(columns='withdrawn = "gone"')
+    header = "case,day,measure,score,gone\n"
+    practice.send(header + exported("A") + exported("B"))
+    practice.night()
+    for table in ("events", "forecasts"):
+        assert set(practice.published(table)["case_id"]) == {"A", "B"}
+    practice.send(header + exported("A", gone=True), "scores_later.csv")
+    practice.night()
+    for table in ("events", "forecasts"):
+        assert set(practice.published(table)["case_id"]) == {"B"}
