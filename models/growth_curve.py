@@ -130,11 +130,12 @@ def told_apart_or_error(therapist_count: int, case_count: int) -> None:
     >>> told_apart_or_error(1, 40)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    models.case_sums.CannotLearnError: 1 therapists for 40 cases: ...
+    models.case_sums.CannotLearnError: 1 therapist for 40 cases: ...
     """
     if therapist_count < 2 or therapist_count == case_count:
         raise CannotLearnError(
-            f"{therapist_count} therapists for {case_count} cases: how much therapists differ "
+            f"{therapist_count} therapist{'s' * (therapist_count != 1)} for {case_count} "
+            f"case{'s' * (case_count != 1)}: how much therapists differ "
             "needs two or more of them, and some with more than one case. Leave the therapist out."
         )
 

@@ -60,23 +60,21 @@ def by_case(scores: pl.DataFrame) -> pl.DataFrame:
         )
     session = pl.col("session")
     faults = {
-        "have no case": pl.col("case_id").is_null(),
-        "have no session": session.is_null(),
-        "have a session below 0": session < 0,
-        f"have a session above {LAST_SESSION}: is it a day? See --in-order": (
-            session > LAST_SESSION
-        ),
+        "no case": pl.col("case_id").is_null(),
+        "no session": session.is_null(),
+        "a session below 0": session < 0,
+        f"a session above {LAST_SESSION}: is it a day? See --in-order": (session > LAST_SESSION),
     }
     if scores["session"].dtype.is_float():
-        faults["have a session that is no whole number"] = session != session.floor()
+        faults["a session that is no whole number"] = session != session.floor()
     if scores["score"].dtype.is_float():
-        faults["have an infinite score"] = pl.col("score").is_infinite()
+        faults["an infinite score"] = pl.col("score").is_infinite()
     counts = scores.select(
         fault.sum().alias(str(place)) for place, fault in enumerate(faults.values())
     ).row(0)
     for count, told in zip(counts, faults, strict=True):
         if count:
-            raise ScoresError(f"{count} rows {told}")
+            raise ScoresError(f"{'1 row has' if count == 1 else f'{count} rows have'} {told}")
     ordered = scores if scores["case_id"].is_sorted() else scores.sort("case_id")
     points = pl.col("score")
     if scores["score"].null_count():

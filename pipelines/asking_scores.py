@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from models.change_reference import ChangeRuleError
 from models.paired_scores import paired_columns, paired_scores
 from pipelines.asking_change import Asked
-from pipelines.reading_columns import read_columns
+from pipelines.reading_columns import each_its_own, read_columns
 
 
-def scores_of(asked: Asked) -> pl.DataFrame:
-    """Return `case_id`, `time`, `score` of the file, one row a score; `group` if one is named.
+@dataclass(frozen=True, kw_only=True)
+class SentScores:
+    """What a file holds; `group` is a column if one was named."""
+
+    rows: pl.DataFrame
+    """`case_id`, `time`, `score`, one row a score; or `case_id`, `pre`, `post`, one row a case."""
+    no_case_count: int
+    """Rows left out because nobody knows whose they are."""
+
+
+def scores_of(asked: Asked) -> SentScores:
+    """Return the scores of the file, one row a score.
 
     Raises
     ------
@@ -19,11 +31,11 @@ def scores_of(asked: Asked) -> pl.DataFrame:
         If file or columns cannot be read; the message holds no value of it.
     """
     names = {"case_id": asked.case, "time": asked.time, "score": asked.score}
-    return _columns_of(asked, names, numbers=("score",))
+    return _sent(asked, names, numbers=("score",))
 
 
-def columns_of(asked: Asked) -> pl.DataFrame:
-    """Return `case_id`, `pre`, `post` of a file with one row a case; `group` if one is named.
+def columns_of(asked: Asked) -> SentScores:
+    """Return the scores of a file with one row a case.
 
     Raises
     ------
@@ -34,16 +46,25 @@ def columns_of(asked: Asked) -> pl.DataFrame:
         message = "--pre-column and --post-column go together: name both columns"
         raise ChangeRuleError(message)
     names = {"case_id": asked.case, "pre": asked.pre_column, "post": asked.post_column}
-    return _columns_of(asked, names, numbers=("pre", "post"))
+    return _sent(asked, names, numbers=("pre", "post"))
 
 
-def _columns_of(asked: Asked, names: dict[str, str], *, numbers: tuple[str, ...]) -> pl.DataFrame:
+def _sent(asked: Asked, names: dict[str, str], *, numbers: tuple[str, ...]) -> SentScores:
+    each_its_own(names, asked.file)
     if asked.group is not None:
         names = {**names, "group": asked.group}
-    return read_columns(asked.file, names, numbers=numbers)
+    read = read_columns(asked.file, names, texts=("case_id", "group"), numbers=numbers)
+    known = read.filter(pl.col("case_id").is_not_null())
+    return SentScores(rows=known, no_case_count=read.height - known.height)
 
 
-def pairs_of(asked: Asked) -> pl.DataFrame:
+def sent_of(asked: Asked) -> SentScores:
+    """Return the scores in the shape the caller named columns for."""
+    in_columns = asked.pre_column is not None or asked.post_column is not None
+    return columns_of(asked) if in_columns else scores_of(asked)
+
+
+def pairs_of(asked: Asked, sent: SentScores) -> pl.DataFrame:
     """Return one row a case with `pre`, `post`, `reason`, and `group` if one is named.
 
     Raises
@@ -51,11 +72,10 @@ def pairs_of(asked: Asked) -> pl.DataFrame:
     ChangeRuleError
         If a time is missing or nowhere in the file, or a case belongs to two groups.
     """
-    if asked.pre_column is not None or asked.post_column is not None:
-        scores = columns_of(asked)
+    scores = sent.rows
+    if "pre" in scores.columns:
         pairs = paired_columns(scores)
     else:
-        scores = scores_of(asked)
         before, after = (
             moment_of(scores, value, name)
             for value, name in ((asked.pre, "pre"), (asked.post, "post"))

@@ -14,6 +14,7 @@ import polars as pl
 
 from data_contracts.errors import SourceError
 from pipelines.reading_columns import read_columns
+from pipelines.telling_flags import counted
 
 ROW_REASONS = {
     "no_case": "the case is missing",
@@ -129,8 +130,8 @@ def _days(values: pl.Series, column: str) -> pl.Series:
     wrong = found.null_count() - values.null_count()
     if wrong:
         message = (
-            f"{wrong} cells of column {column!r} are neither a day's number nor a date "
-            "(2026-01-31); leave it empty where there is none"
+            f"{counted(wrong, 'cell')} of column {column!r} {'is' if wrong == 1 else 'are'} "
+            "neither a day's number nor a date (2026-01-31); leave it empty where there is none"
         )
         raise SourceError(message)
     return found.floor().cast(pl.Int64)

@@ -145,9 +145,9 @@ def explain(
 def rules(home: Home = None, json: Json = False) -> None:
     """Print the status rule in force, its thresholds, and every measure's numbers with sources."""
     from data_contracts.places import Places
-    from pipelines.telling_rules import rules_as_json, rules_as_text
+    from pipelines.telling_rules import existing_home, rules_as_json, rules_as_text
 
-    places = Places.at(home)
+    places = Places.at(None if home is None else existing_home(home))
     say(rules_as_json(places) if json else rules_as_text(places))
 
 

@@ -102,6 +102,10 @@ def change(
     from pipelines import telling_change, telling_groups
     from pipelines.asking_change import Asked
 
+    if out is not None:
+        if effect is not None:
+            raise typer.BadParameter("--out writes a row a case; --effect judges groups alone")
+        telling_change.out_or_error(out)
     asked = Asked(
         file=file, case=case, time=time, score=score, pre=pre, post=post,
         pre_column=pre_column, post_column=post_column, method=method, higher_is=higher_is,

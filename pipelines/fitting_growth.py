@@ -30,6 +30,7 @@ from models.growth_curve import (
 from models.mixed_model import SINGULAR, MixedModelFit, case_sums, fit_curve
 from models.therapist_effect import with_therapists
 from pipelines.reading_growth import Columns, GrowthRows, growth_rows
+from pipelines.telling_flags import counted
 
 TERMS = ("intercept", "time", "baseline", "time:baseline")
 MANY_CASES = 5_000
@@ -55,6 +56,8 @@ class ToldGrowth:
     score_count: int
     row_count: int
     set_aside: Mapping[str, int]
+    has_slopes: bool
+    """Cases differ in slope too; false: in level alone."""
     left_out: tuple[str, ...]
     """Fixed effects that the data cannot tell from the others."""
     notes: tuple[str, ...]
@@ -112,6 +115,7 @@ def growth(
         score_count=len(rows.score),
         row_count=rows.row_count,
         set_aside=rows.set_aside,
+        has_slopes=fitted.effects > 1,
         left_out=left_out,
         notes=tuple(notes),
         seconds=perf_counter() - started,
@@ -201,7 +205,8 @@ def _said(error: ValueError, rows: GrowthRows, columns: Columns, file: Path) -> 
                 "such as the first, or leave --therapist out"
             )
             return SourceError(
-                f"{file.name}, column {column!r}: {count} cases have more than one {name}; {what}"
+                f"{file.name}, column {column!r}: {counted(count, 'case')} "
+                f"{'has' if count == 1 else 'have'} more than one {name}; {what}"
             )
     return CannotLearnError(f"{file.name}: {error} A growth curve needs more scores.")
 

@@ -13,7 +13,9 @@ from typing import Any
 import polars as pl
 from numpy.typing import NDArray
 
-from data_contracts.errors import SourceError, nearest
+from data_contracts.errors import SourceError
+from pipelines.reading_columns import read_columns
+from pipelines.telling_flags import counted
 
 REASONS = {
     "no_case": "have no case",
@@ -21,6 +23,7 @@ REASONS = {
     "no_score": "have no score",
     "no_baseline": "have no baseline",
     "no_therapist": "have no therapist",
+    "repeated": "repeat another row",
 }
 """Why a row is set aside; a row is counted once, under the first that applies. Not-a-number and
 infinite count as missing."""
@@ -70,10 +73,15 @@ def growth_rows(file: Path, columns: Columns) -> GrowthRows:
     Raises
     ------
     SourceError
-        If the file cannot be read, a column is missing or repeated, or one of numbers holds others.
+        If the file cannot be read, a column is missing or repeated, one of numbers holds others, or
+        a case has two scores at one time.
     """
-    frame = _read(file, columns)
-    _numbers_or_error(frame, columns, file)
+    wanted = columns.all
+    if len(set(wanted.values())) < len(wanted):
+        raise SourceError(f"{_and(list(wanted))} must be {len(wanted)} different columns")
+    frame = read_columns(
+        file, wanted, texts=("case", "therapist"), numbers=tuple(columns.numbers)
+    )  # fmt: skip
     missing = {f"no_{name}": _is_missing(frame, name) for name in frame.columns}
     set_aside: dict[str, int] = {}
     if any(bool(each.any()) for each in missing.values()):
@@ -86,92 +94,58 @@ def growth_rows(file: Path, columns: Columns) -> GrowthRows:
         rows = frame
     if not rows.height:
         raise SourceError(
-            f"{file.name} has {frame.height} rows and none has {_and(list(columns.all.values()))} "
-            "all filled in: nothing to fit"
+            f"{file.name} has {counted(frame.height, 'row')} and none has "
+            f"{_and(list(columns.all.values()))} all filled in: nothing to fit"
         )
+    once = rows if _is_in_order(rows) else _without_repeats(rows, columns, file)
+    set_aside["repeated"] = rows.height - once.height
     return GrowthRows(
-        case=_whole_numbers(rows["case"]),
-        time=rows["time"].to_numpy(),
-        score=rows["score"].to_numpy(),
-        baseline=rows["baseline"].to_numpy(),
-        therapist=_whole_numbers(rows["therapist"]) if columns.therapist is not None else None,
+        case=_whole_numbers(once["case"]),
+        time=once["time"].to_numpy(),
+        score=once["score"].to_numpy(),
+        baseline=once["baseline"].to_numpy(),
+        therapist=_whole_numbers(once["therapist"]) if columns.therapist is not None else None,
         row_count=frame.height,
         set_aside={reason: count for reason, count in set_aside.items() if count},
     )
 
 
-def _read(file: Path, columns: Columns) -> pl.DataFrame:
-    """Return the columns under the names of what they are."""
-    wanted = columns.all
-    if len(set(wanted.values())) < len(wanted):
-        raise SourceError(f"{_and(list(wanted))} must be {len(wanted)} different columns")
-    try:
-        if file.suffix.lower() == ".parquet":
-            _columns_exist(pl.read_parquet_schema(file), wanted, file)
-            frame = pl.read_parquet(file, columns=list(wanted.values()))
-        else:
-            _columns_exist(pl.scan_csv(file, infer_schema=False).collect_schema(), wanted, file)
-            text = [wanted[name] for name in ("case", "therapist") if name in wanted]
-            frame = pl.read_csv(
-                file,
-                columns=list(wanted.values()),
-                infer_schema_length=None,
-                schema_overrides=dict.fromkeys(text, pl.String),
-            )
-    except (OSError, pl.exceptions.PolarsError) as error:
-        message = f"{file} cannot be read as CSV or Parquet: {type(error).__name__}"
-        raise SourceError(message) from None
-    named = frame.select(pl.col(column).alias(name) for name, column in wanted.items())
-    return named.with_columns(pl.selectors.decimal().cast(pl.Float64))
+def _is_in_order(rows: pl.DataFrame) -> bool:
+    """Return whether rows stand by case and time: then none repeats another. Quick."""
+    case, time = rows["case"], rows["time"].to_numpy()
+    codes = case.to_numpy() if case.dtype.is_integer() else None
+    if codes is None:
+        is_new = (case != case.shift()).fill_null(value=True)
+        if not case.filter(is_new).is_unique().all():
+            return False
+        is_first = is_new.to_numpy()[1:]
+    elif (codes[1:] < codes[:-1]).any():
+        return False
+    else:
+        is_first = codes[1:] != codes[:-1]
+    return bool((is_first | (time[1:] > time[:-1])).all())
 
 
-def _columns_exist(schema: Mapping[str, Any], wanted: Mapping[str, str], file: Path) -> None:
-    for name, column in wanted.items():
-        if column not in schema:
-            message = (
-                f"{file.name} has no column {column!r}{nearest(column, list(schema))}: "
-                f"name the {name}'s column with --{name}"
-            )
-            raise SourceError(message)
-
-
-def _numbers_or_error(frame: pl.DataFrame, columns: Columns, file: Path) -> None:
-    for name, column in columns.numbers.items():
-        kind = frame.schema[name]
-        if kind.is_numeric() or kind == pl.Null:
-            continue
-        where = f"{file.name}, column {column!r}:"
-        if kind == pl.String:
-            is_text = (
-                frame[name].is_not_null() & frame[name].cast(pl.Float64, strict=False).is_null()
-            )
-            count, first = int(is_text.sum()), is_text.arg_max()
-            if count and first is not None:
-                message = (
-                    f"{where} {count} rows hold text where a number must stand, first in row "
-                    f"{first + 1} after the header; correct them, or leave the cell empty"
-                )
-                raise SourceError(message)
-            message = f"{where} numbers are stored as text; store them as numbers"
-            raise SourceError(message)
-        hint = (
-            " Days, weeks or sessions since the start are numbers, dates are none."
-            if kind.is_temporal()
-            else ""
+def _without_repeats(rows: pl.DataFrame, columns: Columns, file: Path) -> pl.DataFrame:
+    """Return each row once; a case with two scores at one time is refused: which one counts?"""
+    if rows.n_unique(["case", "time"]) == rows.height:
+        return rows
+    once = rows.unique(maintain_order=True)
+    scores = once.select("case", "time", "score").unique()
+    twice = scores.height - scores.n_unique(["case", "time"])
+    if twice:
+        raise SourceError(
+            f"{file.name}: {counted(twice, 'row')} with the case and time of another and a "
+            f"different score (column {columns.score!r}): which one counts?"
         )
-        raise SourceError(f"{where} holds {kind}, and must hold numbers.{hint}")
+    return once
 
 
 def _is_missing(frame: pl.DataFrame, name: str) -> pl.Series:
     values = frame[name]
     if values.dtype.is_float():
         return ~values.is_finite().fill_null(value=False)
-    is_missing = values.is_null()
-    return (
-        is_missing | (values == "").fill_null(value=False)
-        if values.dtype == pl.String
-        else is_missing
-    )
+    return values.is_null()
 
 
 def _whole_numbers(ids: pl.Series) -> NDArray[Any]:

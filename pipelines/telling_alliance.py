@@ -21,13 +21,17 @@ from data_contracts.settings import settings_of
 from models.alliance import alliance_points, client_totals
 from models.alliance_patterns import alliance_patterns
 from models.course_events import alliance_events
-from pipelines.reading_columns import read_columns
+from pipelines.reading_columns import each_its_own, read_columns
+from pipelines.telling_flags import counted
+from pipelines.telling_rules import existing_home
 
 FLAGS = {
     "is_dropped": "alliance fell",
     "is_low": "alliance low",
     "is_ceiling": "alliance at the top",
 }
+RATERS = ("client", "clinician", "therapist")
+"""Who rates an alliance, in small or capital letters; others are set aside."""
 CAVEAT = (
     "Reasons to talk, no judgement of anybody. At the top is a flag only where the outcome does "
     "not move; the night looks at both."
@@ -60,17 +64,22 @@ def alliance_of(
     ContractError
         If there is no such alliance measure.
     """
-    places = None if home is None else Places.at(home)
+    places = None if home is None else Places.at(existing_home(home))
     measures = built_in_measures() if places is None else measures_for(places.measures)
     measure = _alliance_measure(measures, measure_id)
     rule = status_rule(None if places is None else settings_of(places).rule)
+    each_its_own(columns, file)
     sent = read_columns(
         file, columns, texts=("case_id", "subscale", "rater"), numbers=("time", "score")
     )
     usable, set_aside = _usable(_complete(sent, measure), measure)
     twice = usable.height - usable.n_unique(["case_id", "at", "subscale", "rater"])
     if twice:
-        message = f"{twice} rows of {file.name} repeat a case, time, part and rater: which holds?"
+        repeat = "repeats" if twice == 1 else "repeat"
+        message = (
+            f"{counted(twice, 'row')} of {file.name} {repeat} a case, time, part and rater: "
+            "which holds?"
+        )
         raise SourceError(message)
     totals = client_totals(usable, measure)
     return AllianceRatings(
@@ -103,7 +112,9 @@ def _complete(sent: pl.DataFrame, measure: Measure) -> pl.DataFrame:
         session=pl.col("time"),
         day=pl.lit(None, dtype=pl.Int64),
         subscale="subscale" if "subscale" in columns else pl.lit(TOTAL),
-        rater="rater" if "rater" in columns else pl.lit(measure.rater),
+        rater=pl.col("rater").str.strip_chars().str.to_lowercase()
+        if "rater" in columns
+        else pl.lit(measure.rater),
         value=pl.col("score").cast(pl.Float64),
     )
 
@@ -120,6 +131,7 @@ def _usable(rows: pl.DataFrame, measure: Measure) -> tuple[pl.DataFrame, dict[st
         .when(pl.col("at").is_null()).then(pl.lit("no time"))
         .when(pl.col("at").cast(pl.Float64) % 1 != 0).then(pl.lit("time not whole"))
         .when(pl.col("value").is_null() | pl.col("value").is_nan()).then(pl.lit("no rating"))
+        .when(~pl.col("rater").is_in(RATERS).fill_null(value=False)).then(pl.lit("unknown rater"))
         .when(pl.col("lowest").is_null()).then(pl.lit("unknown part of the measure"))
         .when(~pl.col("value").is_between("lowest", "highest"))
         .then(pl.lit("outside the range of the measure")),
@@ -172,8 +184,11 @@ def alliance_as_text(found: AllianceRatings) -> str:
         ).rows()
     ]
     lines.append(
-        f"{found.points.height} ratings of {last.height} cases by the client, rule "
-        f"{found.rule_version}. {CAVEAT}"
+        f"{counted(found.points.height, 'rating')} of {counted(last.height, 'case')} by the "
+        f"client, rule {found.rule_version}. {CAVEAT}"
     )
-    lines += [f"Set aside: {count} rows, {reason}." for reason, count in found.set_aside.items()]
+    lines += [
+        f"Set aside: {counted(count, 'row')}, {reason}."
+        for reason, count in found.set_aside.items()
+    ]
     return "\n".join(lines)

@@ -16,7 +16,8 @@ import polars as pl
 from models.caseload import REASONS, Caseload, case_effects, caseload
 from models.severity_adjustment import SeverityAdjustment
 from models.suppression import rounded
-from pipelines.reading_columns import read_columns
+from pipelines.reading_columns import each_its_own, read_columns
+from pipelines.telling_flags import counted
 
 if TYPE_CHECKING:
     from data_contracts.suppression import SuppressionRule
@@ -37,7 +38,8 @@ class ToldCaseload:
     found: Caseload
     reference: SeverityAdjustment
     rule: SuppressionRule
-    rows_not_used: dict[str, int]
+    rows_not_used: dict[str, int | None]
+    """Rounded; None: a count that is hidden."""
 
 
 ROW_REASONS = {"no_case": "the case is missing", "same_case": "the case has another row"}
@@ -52,7 +54,9 @@ def cases_of(file: Path, columns: Mapping[str, str]) -> tuple[pl.DataFrame, dict
         Our names (`case_id, therapist_id, first_score, last_score`; `site_id, first_session,
         problem` as given) and the file's.
     """
-    read = read_columns(file, columns, texts=columns, numbers=())
+    each_its_own(columns, file)
+    texts = [name for name in columns if name not in NUMBERS]
+    read = read_columns(file, columns, texts=texts, numbers=NUMBERS)
     named = read.with_columns(
         pl.col("case_id", "therapist_id").cast(pl.String),
         *(pl.col(name).cast(pl.String) for name in ("site_id", "problem") if name in columns),
@@ -93,9 +97,8 @@ def told_caseload(
         reference=reference,
         rule=rule,
         rows_not_used={
-            reason: rounded(count, rule)
+            reason: rounded(count, rule) if count > rule.hide_up_to else None
             for reason, count in rows_not_used.items()
-            if count > rule.hide_up_to
         },
     )
 
@@ -135,7 +138,7 @@ def caseload_as_text(told: ToldCaseload) -> str:
     """Return a line a therapist and site in the order of ids, then what it rests on."""
     found = told.found
     lines = [
-        f"{found.case_count} cases (rounded); mean severity adjusted effect size "
+        f"{counted(found.case_count, 'case')} (rounded); mean severity adjusted effect size "
         f"{_told(found.mean_saes)} SD, reference {told.reference.name}."
     ]
     if found.variances is not None:
@@ -149,12 +152,22 @@ def caseload_as_text(told: ToldCaseload) -> str:
         lines += [_line(row, f"{kind}_id") for row in open_rows.iter_rows(named=True)]
         hidden = rows.height - open_rows.height
         if hidden:
-            lines.append(f"{hidden} {kind}s are not shown: too few cases, or a total gives away.")
-    lines += [f"{count} cases not used: {REASONS[name]}." for name, count in found.not_used.items()]
+            are = "is" if hidden == 1 else "are"
+            told_why = "too few cases, or a total gives away."
+            lines.append(f"{counted(hidden, kind)} {are} not shown: {told_why}")
     lines += [
-        f"{count} rows not used: {ROW_REASONS[name]}." for name, count in told.rows_not_used.items()
+        f"{_many(count, 'case')} not used: {REASONS[name]}."
+        for name, count in found.not_used.items()
+    ]
+    lines += [
+        f"{_many(count, 'row')} not used: {ROW_REASONS[name]}."
+        for name, count in told.rows_not_used.items()
     ]
     return "\n".join([*lines, *found.notes, CAVEAT])
+
+
+def _many(count: int | None, thing: str) -> str:
+    return f"A hidden number of {thing}s" if count is None else counted(count, thing)
 
 
 def _line(row: dict[str, object], key: str) -> str:

@@ -9,7 +9,7 @@ from typing import cast
 
 import polars as pl
 
-from data_contracts.errors import UnstuckError
+from data_contracts.errors import SourceError, UnstuckError
 from data_contracts.measure import Measure
 from models.change_reference import ChangeRuleError, Direction, sign_of
 from models.clinical_cutoff import ClinicalCutoff
@@ -26,7 +26,8 @@ from pipelines.asking_change import (
     reference_of,
     rule_of,
 )
-from pipelines.asking_scores import groups_in, pairs_of, scores_of
+from pipelines.asking_scores import SentScores, groups_in, pairs_of, scores_of, sent_of
+from pipelines.telling_flags import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,8 @@ class Told:
     rule: dict[str, float | str | bool | None]
     cutoff: dict[str, float | str] | None
     warnings: tuple[str, ...]
+    no_case_count: int
+    """Rows left out because nobody knows whose they are."""
     shares: tuple[dict[str, object], ...] = ()
     """By HA with a cut-off: `group` (None: all cases), shares truly `improved` and `functional`."""
 
@@ -73,7 +76,8 @@ def answer(asked: Asked) -> Told:
     sign_of(higher_is)
     if asked.method.upper() == "HLM":
         return _by_slope(asked, scores_of(asked), higher_is, measure)
-    pairs = pairs_of(asked)
+    sent = sent_of(asked)
+    pairs = pairs_of(asked, sent)
     known = reference_of(asked, pairs)
     needs_rule = not asked.crossing or asked.method.upper() == "HA"
     rule = rule_of(asked, higher_is, known, measure) if needs_rule else None
@@ -91,6 +95,7 @@ def answer(asked: Asked) -> Told:
         else _rule_told(rule),
         cutoff=_cutoff_told(cutoff),
         warnings=tuple(warning for part in parts if part for warning in part.warnings),
+        no_case_count=sent.no_case_count,
         shares=_shares(judged, rule, cutoff) if not asked.crossing else (),
     )
 
@@ -109,10 +114,12 @@ def _shares(
 
 
 def _by_slope(
-    asked: Asked, scores: pl.DataFrame, higher_is: Direction, measure: Measure | None
+    asked: Asked, sent: SentScores, higher_is: Direction, measure: Measure | None
 ) -> Told:
     cutoff = cutoff_of(asked, higher_is, reference_of(asked, None), None, measure)
-    found = slope_changes(scores, higher_is=higher_is, cutoff=cutoff, confidence=asked.confidence)
+    found = slope_changes(
+        sent.rows, higher_is=higher_is, cutoff=cutoff, confidence=asked.confidence
+    )
     singular = ("The fit is singular: the index is hardly determined.",) * found.is_singular
     return Told(
         cases=found.cases,
@@ -125,6 +132,7 @@ def _by_slope(
             "is_singular": found.is_singular,
         },
         cutoff=_cutoff_told(cutoff),
+        no_case_count=sent.no_case_count,
         warnings=(*found.warnings, *singular, *(cutoff.warnings if cutoff else ())),
     )
 
@@ -184,6 +192,7 @@ def as_json(told: Told) -> str:
             "counts": told.counts,
             "shares": list(told.shares),
             "not_computable": told.reasons,
+            "rows_set_aside": {"no_case": told.no_case_count} if told.no_case_count else {},
             "cases": told.cases.to_dicts(),
         },
         indent=1,
@@ -194,7 +203,7 @@ def as_json(told: Told) -> str:
 
 def as_text(told: Told) -> str:
     """Return counts and what they rest on; cases one by one are in --json and --out."""
-    lines = [f"{told.cases.height} cases by {told.rule['method']}"]
+    lines = [f"{counted(told.cases.height, 'case')} by {told.rule['method']}"]
     lines += [f"  {word:<44} {count}" for word, count in told.counts.items()]
     lines += [f"    {count}: {REASONS[reason]}" for reason, count in told.reasons.items()]
     rests = {
@@ -209,6 +218,8 @@ def as_text(told: Told) -> str:
             f"Shares by true scores{where}: improved {_percent(one['improved'])}, "
             f"functional {_percent(one['functional'])}"
         )
+    if told.no_case_count:
+        lines.append(f"{counted(told.no_case_count, 'row')} set aside: the case is missing.")
     lines += [f"Warning: {warning}" for warning in told.warnings]
     return "\n".join(lines)
 
@@ -221,12 +232,34 @@ def _percent(share: object) -> str:
     return f"{100 * share:.1f} %" if isinstance(share, float) else "not computable"
 
 
-def write_cases(told: Told, path: Path) -> None:
-    """Write one row a case."""
-    if path.suffix.lower() == ".csv":
-        told.cases.write_csv(path)
-    elif path.suffix.lower() in (".parquet", ".pq"):
-        told.cases.write_parquet(path)
-    else:
+def out_or_error(path: Path) -> None:
+    """Refuse a file that cases cannot be written to, before anything is judged.
+
+    Raises
+    ------
+    SourceError
+        If there is something at this path already, or no folder to write into.
+    """
+    if path.suffix.lower() not in (".csv", ".parquet", ".pq"):
         message = f"--out {path} ends neither in .csv nor in .parquet"
         raise UnstuckError(message)
+    if path.exists():
+        kind = "a folder" if path.is_dir() else "a file that exists already"
+        message = f"--out {path} is {kind}: name a new file; nothing was written"
+        raise SourceError(message)
+    if not path.parent.is_dir():
+        message = f"--out {path}: there is no folder {path.parent}; make it, or name another"
+        raise SourceError(message)
+
+
+def write_cases(told: Told, path: Path) -> None:
+    """Write one row a case to a new file."""
+    out_or_error(path)
+    try:
+        if path.suffix.lower() == ".csv":
+            told.cases.write_csv(path)
+        else:
+            told.cases.write_parquet(path)
+    except OSError as error:
+        message = f"--out {path} cannot be written: {error.strerror}"
+        raise SourceError(message) from None

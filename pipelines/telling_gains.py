@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from data_contracts.errors import SourceError
+from models.sudden_change_courses import ScoresError
 from models.sudden_change_events import sudden_changes, sudden_changes_in_columns
 from models.sudden_change_summary import count_intervals, describe_cases, describe_changes
 from models.sudden_change_tables import REASONS
-from pipelines.reading_columns import read_columns
+from pipelines.reading_columns import moments, read_columns
+from pipelines.telling_flags import counted
 
 if TYPE_CHECKING:
     from models.sudden_change import SuddenChangeRule
@@ -47,7 +49,15 @@ def scores_of(
     if len(set(columns)) < len(columns):
         raise SourceError("case, time and score must be three columns")
     named = read_columns(file, {"case_id": case, "session": time, "score": score})
-    return _numbered(named, first_session) if in_order else named
+    if in_order:
+        return _numbered(named, first_session, time, file)
+    if not (named["session"].dtype.is_numeric() or named["session"].dtype == pl.Null):
+        message = (
+            f"column {time!r} of {file.name}: sessions must be numbers (1, 2, 3 ...); with "
+            "--in-order a date numbers the rows of a case"
+        )
+        raise SourceError(message)
+    return named
 
 
 def wide_scores_of(file: Path, *, case: str, session_columns: list[str]) -> pl.DataFrame:
@@ -65,14 +75,15 @@ def wide_scores_of(file: Path, *, case: str, session_columns: list[str]) -> pl.D
     return read_columns(file, named, numbers=session_columns)
 
 
-def _numbered(scores: pl.DataFrame, first_session: int) -> pl.DataFrame:
-    ordered = scores.sort("case_id", "session")
-    untold = ordered["session"].null_count()
-    if untold:
-        raise SourceError(f"{untold} rows have no time: they cannot be put in order")
+def _numbered(scores: pl.DataFrame, first_session: int, time: str, file: Path) -> pl.DataFrame:
+    when = moments(scores["session"], time, file)
+    ordered = scores.with_columns(session=when).sort("case_id", "session")
     twice = ordered.height - ordered.n_unique(["case_id", "session"])
     if twice:
-        raise SourceError(f"{twice} rows have the case and time of another: which comes first?")
+        raise SourceError(
+            f"{file.name}, column {time!r}: {counted(twice, 'row')} with the case and time of "
+            "another: which comes first?"
+        )
     place = pl.int_range(first_session, pl.len() + first_session).over("case_id")
     return ordered.with_columns(session=place)
 
@@ -91,7 +102,10 @@ def gains(
     """Return the sudden changes in a file: one row a score, or a column a session."""
     if session_columns:
         wide = wide_scores_of(file, case=case, session_columns=session_columns)
-        return sudden_changes_in_columns(wide, rule, planned_sessions=planned_sessions)
+        try:
+            return sudden_changes_in_columns(wide, rule, planned_sessions=planned_sessions)
+        except ScoresError as error:
+            raise ScoresError(f"{file.name}: {error}") from None
     scores = scores_of(
         file,
         case=case,
@@ -100,7 +114,11 @@ def gains(
         first_session=rule.first_session,
         in_order=in_order,
     )
-    return sudden_changes(scores, rule, planned_sessions=planned_sessions)
+    try:
+        return sudden_changes(scores, rule, planned_sessions=planned_sessions)
+    except ScoresError as error:
+        columns = f"columns {case!r}, {time!r}, {score!r}"
+        raise ScoresError(f"{file.name} ({columns}): {error}") from None
 
 
 def gains_as_json(found: SuddenChanges) -> str:
@@ -130,12 +148,12 @@ def gains_as_text(found: SuddenChanges) -> str:
     cases = describe_cases(found)
     intervals = count_intervals(found)
     lines.append(
-        f"{found.events.height} sudden {'gains' if kind == 'gain' else 'losses'} in "
-        f"{cases.cases_with_change} of {cases.judged_count} cases that could be judged; "
-        f"{intervals.judged} intervals judged, {intervals.not_judged} not."
+        f"{_events_told(found.events.height, kind)} in {cases.cases_with_change} of "
+        f"{counted(cases.judged_count, 'case')} that could be judged; "
+        f"{counted(intervals.judged, 'interval')} judged, {intervals.not_judged} not."
     )
     lines += [
-        f"{count} cases could not be judged: {REASONS[reason]}."
+        f"{counted(count, 'case')} could not be judged: {REASONS[reason]}."
         for reason, count in _by_reason(found).items()
     ]
     return "\n".join([*lines, CAVEAT])
@@ -149,6 +167,11 @@ def _line(event: dict[str, object], kind: str) -> str:
         f"{_told(event['score_before'])} to {_told(event['score_after'])} "
         f"({outlook[event['is_reversed']]})"  # type: ignore[index]  # a column of truths
     )
+
+
+def _events_told(count: int, kind: str) -> str:
+    many = "gains" if kind == "gain" else "losses"
+    return f"1 sudden {kind}" if count == 1 else f"{count} sudden {many}"
 
 
 def _told(score: object) -> str:

@@ -12,7 +12,8 @@ import polars as pl
 from models.change_reference import ChangeRuleError, Direction, Floats, sign_of
 from models.meaningful_change import GroupChange, change_between, change_within
 from pipelines.asking_change import Asked, measure_of
-from pipelines.asking_scores import groups_in, moment_of, pairs_of, scores_of
+from pipelines.asking_scores import SentScores, groups_in, moment_of, pairs_of, sent_of
+from pipelines.telling_flags import counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class GroupsTold:
     confidence: float
     groups: tuple[tuple[str | None, GroupChange], ...]
     reference_group: str | None = None
+    no_case_count: int = 0
+    """Rows left out because nobody knows whose they are."""
 
 
 def answer(asked: Asked) -> GroupsTold:
@@ -47,21 +50,23 @@ def answer(asked: Asked) -> GroupsTold:
         message = f"--effect {asked.effect!r} is neither within nor between"
         raise ChangeRuleError(message)
     judge = _within if asked.effect == "within" else _between
+    sent = sent_of(asked)
     return GroupsTold(
         effect=asked.effect,
         points=asked.points,
         higher_is=higher_is,
         confidence=asked.confidence,
-        groups=tuple(judge(asked, asked.points, higher_is)),
+        groups=tuple(judge(asked, sent, asked.points, higher_is)),
+        no_case_count=sent.no_case_count,
         reference_group=asked.reference_group if asked.effect == "between" else None,
     )
 
 
 def _within(
-    asked: Asked, points: float, higher_is: Direction
+    asked: Asked, sent: SentScores, points: float, higher_is: Direction
 ) -> list[tuple[str | None, GroupChange]]:
     found = []
-    for name, members in groups_in(pairs_of(asked)):
+    for name, members in groups_in(pairs_of(asked, sent)):
         pre, post = (_numbers(members[side]) for side in ("pre", "post"))
         change = change_within(
             pre, post, points=points, higher_is=higher_is, confidence=asked.confidence
@@ -71,16 +76,16 @@ def _within(
 
 
 def _between(
-    asked: Asked, points: float, higher_is: Direction
+    asked: Asked, sent: SentScores, points: float, higher_is: Direction
 ) -> list[tuple[str | None, GroupChange]]:
     if asked.group is None or asked.reference_group is None:
         message = "--effect between needs --group and --reference-group: who is compared with whom?"
         raise ChangeRuleError(message)
-    if asked.post_column is not None:
-        pairs = pairs_of(asked)
+    if "pre" in sent.rows.columns:
+        pairs = pairs_of(asked, sent)
         after = pairs.select("case_id", "group", score="post")
     else:
-        scores = scores_of(asked)
+        scores = sent.rows
         after = scores.filter(pl.col("time") == pl.lit(moment_of(scores, asked.post, "post")))
         if after["case_id"].n_unique() < after.height:
             message = "a case has more than one score after: which one counts was not said"
@@ -120,10 +125,12 @@ def as_text(told: GroupsTold) -> str:
             continue
         lines.append(
             f"{who}{against}: {change.difference:.4g} points ({change.low:.4g} to "
-            f"{change.high:.4g}), {change.count} cases: {change.verdict}"
+            f"{change.high:.4g}), {counted(change.count, 'case')}: {change.verdict}"
         )
     lines.append(
         f"Rests on: {told.points:g} points matter, higher is {told.higher_is}, intervals at "
         f"{100 * told.confidence:g} %"
     )
+    if told.no_case_count:
+        lines.append(f"{counted(told.no_case_count, 'row')} set aside: the case is missing.")
     return "\n".join(lines)

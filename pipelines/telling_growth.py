@@ -8,6 +8,7 @@ import numpy as np
 
 from pipelines.fitting_growth import TERMS, ToldGrowth
 from pipelines.reading_growth import REASONS
+from pipelines.telling_flags import counted
 
 
 def as_json(told: ToldGrowth) -> str:
@@ -46,8 +47,9 @@ def as_text(told: ToldGrowth) -> str:
     correlation = fit.covariance[0, 1] / (level * slope) if level * slope > 0.0 else 0.0
     errors = np.sqrt(np.diag(fit.coefficient_covariance))
     lines = [
-        f"{told.score_count} scores of {told.case_count} cases; score ~ {clock} x baseline, "
-        f"cases differ in level and slope ({fit.method.upper()})",
+        f"{counted(told.score_count, 'score')} of {counted(told.case_count, 'case')}; "
+        f"score ~ {_fixed(told, clock)}, cases differ in "
+        f"{'level and slope' if told.has_slopes else 'level alone'} ({fit.method.upper()})",
         "",
         *(
             f"  {term.replace('time', clock):<28}{value:>12.5g}   standard error {error:.3g}"
@@ -55,8 +57,8 @@ def as_text(told: ToldGrowth) -> str:
             if term not in told.left_out
         ),
         "",
-        f"  cases differ by (SD)         level {level:.4g}, slope {slope:.4g}, "
-        f"correlation {correlation:.3f}",
+        f"  cases differ by (SD)         level {level:.4g}"
+        + (f", slope {slope:.4g}, correlation {correlation:.3f}" if told.has_slopes else ""),
     ]
     if fit.therapist_variance is not None:
         lines.append(f"  therapists differ by (SD)    {np.sqrt(fit.therapist_variance):.4g}")
@@ -64,7 +66,21 @@ def as_text(told: ToldGrowth) -> str:
     if fit.serial_correlation is not None:
         lines.append(f"  of neighbouring sessions     correlated {fit.serial_correlation:.3f}")
     lines += [f"  {fit.method.upper()} criterion {fit.criterion:>27.6f}", ""]
-    lines += [f"{count} rows set aside: they {REASONS[why]}."
+    lines += [f"{counted(count, 'row')} set aside: {'it' if count == 1 else 'they'} "
+              f"{_of_one(REASONS[why]) if count == 1 else REASONS[why]}."
               for why, count in told.set_aside.items()]  # fmt: skip
     lines += told.notes
     return "\n".join([*lines, f"{told.seconds:.2f} s"])
+
+
+def _fixed(told: ToldGrowth, clock: str) -> str:
+    """Return the fixed effects that were fitted, as in "time x baseline"."""
+    if not told.left_out:
+        return f"{clock} x baseline"
+    fitted = [term for term in TERMS[1:] if term not in told.left_out]
+    return " + ".join(term.replace("time", clock) for term in fitted) or "intercept"
+
+
+def _of_one(reason: str) -> str:
+    verb, rest = reason.split(" ", maxsplit=1)
+    return f"{'has' if verb == 'have' else verb + 's'} {rest}"

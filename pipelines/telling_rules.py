@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from data_contracts.errors import SourceError
 from data_contracts.measure import Measure
 from data_contracts.measures import measures_for
 from data_contracts.places import Places
 from data_contracts.rule import StatusRule, rule_text, status_rule
 from data_contracts.settings import settings_of
+
+
+def existing_home(home: Path) -> Path:
+    """Return the home that was asked for; the built-in numbers are no answer for one not there.
+
+    Raises
+    ------
+    SourceError
+        If there is no such folder.
+    """
+    if not home.expanduser().is_dir():
+        message = f"there is no home {home}: correct --home, or leave it out for the built-in rule"
+        raise SourceError(message)
+    return home
 
 
 def _in_force(places: Places) -> tuple[StatusRule, dict[str, Measure]]:

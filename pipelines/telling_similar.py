@@ -15,6 +15,7 @@ from data_contracts.errors import UnknownCaseError
 from models.similar_cases import SimilarCases, SimilarCourses
 from models.similar_rule import REASONS
 from pipelines.asking_similar import ROW_REASONS
+from pipelines.telling_flags import counted
 
 if TYPE_CHECKING:
     from models.similar_rule import SimilarCasesRule
@@ -109,22 +110,22 @@ def similar_as_text(told: ToldSimilar) -> str:
     lines = [_line(row) for row in next_ones.iter_rows(named=True)]
     answered = told.courses.asked.filter(pl.col("reason").is_null()).height
     lines.append(
-        f"{answered} of {told.courses.asked.height} open cases compared with "
-        f"{told.reference_count} ended ones."
+        f"{answered} of {counted(told.courses.asked.height, 'open case')} compared with "
+        f"{counted(told.reference_count, 'ended one')}."
     )
     lines += [
-        f"{count} case{'s' * (count != 1)}: {REASONS[reason]}."
+        f"{counted(count, 'case')}: {REASONS[reason]}."
         for reason, count in not_answered(told).items()
     ]
     lines += [
-        f"{count} of {told.rows} rows not used: {ROW_REASONS[reason]}."
+        f"{count} of {counted(told.rows, 'row')} not used: {ROW_REASONS[reason]}."
         for reason, count in told.rows_not_used.items()
     ]
     return "\n".join([*lines, CAVEAT])
 
 
 def _line(row: dict[str, object]) -> str:
-    head = f"{row['case_id']}: after {row['occasion']} scores"
+    head = f"{row['case_id']}: after {counted(int(str(row['occasion'])), 'score')}"
     if row["reason"] is not None:
         return f"{head}, {REASONS[str(row['reason'])]}"
     return (

@@ -29,9 +29,11 @@ from data_contracts.wording import sentence
 from models.suppression import wilson
 from models.talking_therapies import REASONS, talking_therapies_outcomes
 from models.talking_therapies_rates import FIGURES, OutcomeCounts, outcome_counts
-from pipelines.reading_columns import read_columns
+from pipelines.reading_columns import each_its_own, moments, read_columns
+from pipelines.telling_flags import counted
 
 if TYPE_CHECKING:
+    from data_contracts.measure import Measure
     from data_contracts.places import Places
 
 CAVEAT = (
@@ -42,6 +44,10 @@ ALL_FINISHED = (
     "No --cases were given: every case was taken for finished, and every problem for one that is "
     "paired with the GAD-7."
 )
+ROW_REASONS = {
+    "no_case": "the case is missing",
+    "impossible_score": "the measure has no such score",
+}
 _TRUE, _FALSE = {"true", "yes", "y", "1"}, {"false", "no", "n", "0"}
 
 
@@ -53,6 +59,8 @@ class FileOutcomes:
     counts: OutcomeCounts
     passed_over: dict[str, int]
     """rows of measures the rule does not use, by measure_id; of those nobody knows, 'unknown'"""
+    set_aside: dict[str, int]
+    """rows that could not be used, by key of `ROW_REASONS`"""
     remarks: tuple[str, ...]
 
 
@@ -75,7 +83,8 @@ def outcomes_of(file: Path, cases_file: Path | None, *, columns: Mapping[str, st
         If a file or a column cannot be read; the message holds no value of it.
     """
     rule = talking_therapies_rule()
-    read = _read(file, columns, texts=("case", "measure"), others=("time", "score"))
+    sent = _read(file, columns, texts=("case", "measure"), others=("time", "score"))
+    read = sent.filter(pl.col("case").is_not_null())
     known = built_in_measures()
     spelled = {_plain(each): name for name in known for each in (name, known[name].name)}
     scores = read.select(
@@ -83,23 +92,49 @@ def outcomes_of(file: Path, cases_file: Path | None, *, columns: Mapping[str, st
         measure_id=pl.col("measure").map_elements(
             lambda name: spelled.get(_plain(name)), return_dtype=pl.String
         ),
-        time=_moments(read["time"], columns["time"], file),
+        time=moments(read["time"], columns["time"], file),
         value=pl.col("score").cast(pl.Float64),
     )
     is_used = pl.col("measure_id").is_in(list(rule.thresholds)).fill_null(value=False)
     unused = scores.filter(~is_used)["measure_id"].fill_null("unknown")
-    cases = _all_finished(scores) if cases_file is None else _cases(cases_file, columns)
+    scores, impossible = _possible(scores, known)
+    named = _all_finished(scores) if cases_file is None else _cases(cases_file, columns)
+    cases = named.filter(pl.col("case_id").is_not_null())
     nowhere = scores.select("case_id").unique().join(cases, on="case_id", how="anti").height
     remarks = [ALL_FINISHED] if cases_file is None else []
+    if nameless := named.height - cases.height:
+        remarks.append(f"{counted(nameless, 'row')} of --cases without a case: left out.")
     if nowhere:
-        remarks.append(f"{nowhere} cases have scores but no row among --cases: they are left out.")
+        have = "has" if nowhere == 1 else "have"
+        remarks.append(
+            f"{counted(nowhere, 'case')} {have} scores but no row among --cases: left out."
+        )
     outcomes = talking_therapies_outcomes(scores, cases, rule)
+    set_aside = {"no_case": sent.height - read.height, "impossible_score": impossible}
     return FileOutcomes(
         outcomes=outcomes,
         counts=outcome_counts(outcomes),
         passed_over=dict(unused.value_counts(name="rows").sort("measure_id").iter_rows()),
+        set_aside={reason: count for reason, count in set_aside.items() if count},
         remarks=tuple(remarks),
     )
+
+
+def _possible(scores: pl.DataFrame, known: Mapping[str, Measure]) -> tuple[pl.DataFrame, int]:
+    """Return the rows without the scores their measure cannot have, and how many those were.
+
+    The case stays, with no score in its place: what it lacks is then told with its reason.
+    """
+    ranges = pl.DataFrame(
+        [(name, *measure.score_range()) for name, measure in known.items()],
+        schema={"measure_id": pl.String, "lowest": pl.Float64, "highest": pl.Float64},
+        orient="row",
+    )
+    placed = scores.join(ranges, on="measure_id", how="left", maintain_order="left")
+    is_possible = pl.col("value").is_between("lowest", "highest").fill_null(value=True)
+    held = placed.with_columns(value=pl.when(is_possible).then("value"))
+    impossible = placed.filter(~is_possible).height
+    return held.drop("lowest", "highest"), impossible
 
 
 def _all_finished(scores: pl.DataFrame) -> pl.DataFrame:
@@ -130,27 +165,9 @@ def _read(
 ) -> pl.DataFrame:
     """Read columns by our names for them; each must be a column of its own."""
     needed = {name: columns[name] for name in (*texts, *others)}
-    if len(set(needed.values())) < len(needed):
-        listed = ", ".join(needed.values())
-        raise SourceError(f"{file.name}: each of {listed} must be a column of its own")
+    each_its_own(needed, file)
     read = read_columns(file, needed, texts=texts, numbers=("score", "sessions"))
     return read.with_columns(pl.col(texts).cast(pl.String))
-
-
-def _moments(values: pl.Series, column: str, file: Path) -> pl.Series:
-    """Return times that can be put in order: numbers, dates, or ISO dates as text."""
-    if values.dtype == pl.String:
-        try:
-            values = values.str.to_date("%Y-%m-%d")
-        except pl.exceptions.PolarsError:
-            message = (
-                f"column {column!r} of {file.name} holds text that cannot be put in order; "
-                "expected numbers, or dates written 2026-01-31"
-            )
-            raise SourceError(message) from None
-    if untold := values.null_count():
-        raise SourceError(f"{file.name}: {untold} rows have no time: nothing tells first from last")
-    return values
 
 
 def _plain(name: str | None) -> str:
@@ -179,6 +196,7 @@ def outcomes_as_json(found: FileOutcomes) -> str:
         "not_computable_by_reason": found.counts.by_reason,
         "pairs_by_anxiety_measure": found.counts.by_measure,
         "rows_passed_over_by_measure": found.passed_over,
+        "rows_set_aside": found.set_aside,
         "recalled": list(talking_therapies_rule().recalled),
         "remarks": list(found.remarks),
         "caveat": CAVEAT,
@@ -197,22 +215,22 @@ def outcomes_as_text(found: FileOutcomes) -> str:
         told = "of nobody" if share is None else f"{share * 100:.1f} %"
         lines.append(f"{figure_title(figure)}: {told} ({numerator} of {denominator} {of})")
     lines += [
-        f"{_cases_told(count)}: {REASONS[reason]}"
+        f"{counted(count, 'case')}: {REASONS[reason]}"
         for reason, count in found.counts.by_reason.items()
     ]
     if found.counts.mixed:
         lines.append(
-            f"{_cases_told(found.counts.mixed)}: reliably better on one measure and worse on "
+            f"{counted(found.counts.mixed, 'case')}: reliably better on one measure and worse on "
             "the other; neither improved nor deteriorated"
         )
     if found.passed_over:
         told = ", ".join(f"{name} ({rows})" for name, rows in found.passed_over.items())
         lines.append(f"Rows of measures that play no part: {told}")
+    lines += [
+        f"{counted(count, 'row')} set aside: {ROW_REASONS[reason]}."
+        for reason, count in found.set_aside.items()
+    ]
     return "\n".join([*lines, *found.remarks, rule_in_words("england")[-1], CAVEAT])
-
-
-def _cases_told(count: int) -> str:
-    return "1 case" if count == 1 else f"{count} cases"
 
 
 def published_lines(places: Places, preset: str) -> list[str]:

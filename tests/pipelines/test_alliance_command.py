@@ -74,7 +74,12 @@ def test_as_text_a_case_with_something_to_say_has_a_line(told: Any) -> None:
         (["--measure", "sr"], ROWS, 4, "did you mean 'srs'"),
         (["--measure", "phq9"], ROWS, 4, "no alliance measure"),
         (["--measure", "srs"], ROWS, 5, "column 'session' of ratings.csv holds text"),
-        (["--measure", "srs"], without_text(ROWS) + "007,8,total,client,31\n", 5, "repeat a case"),
+        (
+            ["--measure", "srs"],
+            without_text(ROWS) + "007,8,total,client,31\n",
+            5,
+            "1 row of ratings.csv repeats a case",
+        ),
         (["--measure", "srs", "--rater", "whom"], ROWS, 5, "did you mean 'who'"),
     ],
 )

@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_read_is_named(
     assert "did you mean 'phq9'?" in printed
     code, printed = told("--score", "client")
     assert code == SourceError.exit_code
-    assert "holds text" in printed
+    assert "must be a column of its own" in printed
 
 
 # --- Other shapes, other questions ---------------------------------------------------------------

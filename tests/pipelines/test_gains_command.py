@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from data_contracts.errors import SourceError, UnstuckError
+from data_contracts.errors import SourceError
 from pipelines.cli import main
 
 COURSES = {
@@ -81,7 +81,7 @@ def test_as_text_events_are_told_as_events_and_never_as_flags(told: Any) -> None
 def test_losses_are_asked_for(told: Any) -> None:
     _, printed = told("--cutoff", "7", "--losses")
     assert "B: loss between sessions 3 and 4, 15 to 30 (held)" in printed
-    assert "1 sudden losses" in printed
+    assert "1 sudden loss in 1 of 3 cases" in printed
 
 
 def test_days_can_be_put_in_order(told: Any) -> None:
@@ -116,7 +116,8 @@ def test_a_rule_that_means_nothing_is_a_wrong_call(
 
 def test_a_day_is_no_number_of_a_session(told: Any) -> None:
     code, printed = told("--cutoff", "7", time="on")
-    assert code == UnstuckError.exit_code
+    assert code == SourceError.exit_code
+    assert "column 'on' of scores." in printed
     assert "must be numbers" in printed
     assert "--in-order" in printed
 
@@ -144,7 +145,10 @@ def test_rows_that_have_no_order_are_refused_without_their_values(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "scores.csv"
-    for days, said in ((["5", "5"], "1 rows have the case and time"), (["5", ""], "have no time")):
+    for days, said in (
+        (["5", "5"], "1 row with the case and time"),
+        (["5", ""], "1 row has no time"),
+    ):
         rows = [f"secret,{day},13" for day in days]
         path.write_text("\n".join(["case_id,time,score", *rows]))
         code = main(["gains", str(path), "--cutoff", "7", "--in-order"])

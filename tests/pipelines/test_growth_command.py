@@ -160,9 +160,9 @@ def test_rows_that_cannot_be_used_are_counted_with_their_reason(told: Any) -> No
     ("arguments", "said"),
     [
         (["--score", "phq"], "no column 'phq' (did you mean 'phq9'?)"),
-        (["--therapist", "who"], "--therapist"),
+        (["--therapist", "who"], "no column 'who'"),
         (["--score", "intake"], "different columns"),
-        (["--score", "by"], "text where a number must stand"),
+        (["--score", "by"], "holds text; expected numbers: text in"),
         (["--time", "on"], "Days, weeks or sessions since the start are numbers"),
         (["--score", "stored"], "numbers are stored as text"),
         (["--time", "before", "--log-time"], "log(1 + time)"),
@@ -195,7 +195,7 @@ def test_text_is_told_by_its_row_and_never_shown(told: Any) -> None:
     for kind in ("csv", "parquet"):
         code, printed = told(frame, kind=kind)
         assert code == SourceError.exit_code
-        assert "1 rows hold text" in printed
+        assert "text in 1 row, first" in printed
         assert "row 7" in printed
         assert "secret" not in printed
 
@@ -229,10 +229,11 @@ def test_scores_stored_as_numbers_of_any_kind_give_one_curve(told: Any, kind: An
 
 
 def test_a_file_without_a_usable_row_is_told_so(told: Any) -> None:
-    for frame in (scores().head(0), scores().with_columns(phq9=pl.lit(None))):
+    nothing, no_score = scores().head(0), scores().with_columns(phq9=pl.lit(None))
+    for frame, said in ((nothing, "has no rows"), (no_score, "nothing to fit")):
         code, printed = told(frame)
         assert code == SourceError.exit_code
-        assert "nothing to fit" in printed
+        assert said in printed
 
 
 def test_two_waves_are_fitted_without_slopes_and_told_so(told: Any) -> None:

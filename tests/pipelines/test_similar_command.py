@@ -164,5 +164,5 @@ def test_an_end_that_is_no_day_is_said_so_without_its_value(
     path.write_text("client,week,phq,ended\na,1,10,secret\n")
     code, printed = told(path, capsys)
     assert code == SourceError.exit_code
-    assert "1 cells of column 'ended'" in printed
+    assert "1 cell of column 'ended'" in printed
     assert "secret" not in printed

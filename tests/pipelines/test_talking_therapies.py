@@ -263,7 +263,7 @@ def test_as_text_the_figures_stand_with_what_is_recalled_and_a_warning(tell: Any
     ("old", "new", "words"),
     [
         ("007,1,PHQ-9,15", "007,first,PHQ-9,15", "cannot be put in order"),
-        ("007,1,PHQ-9,15", "007,,PHQ-9,15", "1 rows have no time"),
+        ("007,1,PHQ-9,15", "007,,PHQ-9,15", "1 row has no time"),
         ("007,1,PHQ-9,15", "007,1,PHQ-9,high", "holds text; expected numbers"),
         ("week", "day", "has no column 'week'"),
     ],
