@@ -65,11 +65,6 @@ def incoming(name: str) -> Table:
     return next(table for table in INCOMING if table.name == name)
 
 
-def table_named(name: str) -> Table:
-    """Return any table by name."""
-    return next(table for table in EVERY_TABLE if table.name == name)
-
-
 def tables_fingerprint() -> str:
     """Return a hash that changes when any declaration of a table does (16 hex digits)."""
     return sha256(repr(EVERY_TABLE).encode()).hexdigest()[:16]

@@ -40,6 +40,18 @@ def _aggregate(
     )
 
 
+def _figures_after_suppression(share: str) -> tuple[Column, ...]:
+    """Return what a row of figures over many cases may say; `share` is what its rate is."""
+    return (
+        _aggregate("numerator", "bigint", "cases with it, rounded", nullable=True, unit="cases"),
+        _aggregate("denominator", "bigint", "cases at all, rounded", nullable=True, unit="cases"),
+        _aggregate("rate", "double", share, nullable=True),
+        _aggregate("rate_low", "double", "95 % Wilson interval, lower end", nullable=True),
+        _aggregate("rate_high", "double", "95 % Wilson interval, upper end", nullable=True),
+        _aggregate("is_suppressed", "boolean", "hidden because of small numbers"),
+    )
+
+
 PUBLISHED_CASES = Table(
     name="published_cases",
     one_row_is="a case as the supervisor meets it",
@@ -130,12 +142,7 @@ PUBLISHED_TRENDS = Table(
         _aggregate("period", "text", "quarter on the practice clock, 'all', or 'now'"),
         _aggregate("site_id", "text", "site, or 'all'"),
         _aggregate("category", "text", "category within the figure, or 'all'"),
-        _aggregate("numerator", "bigint", "cases with it, rounded", nullable=True, unit="cases"),
-        _aggregate("denominator", "bigint", "cases at all, rounded", nullable=True, unit="cases"),
-        _aggregate("rate", "double", "share", nullable=True),
-        _aggregate("rate_low", "double", "95 % Wilson interval, lower end", nullable=True),
-        _aggregate("rate_high", "double", "95 % Wilson interval, upper end", nullable=True),
-        _aggregate("is_suppressed", "boolean", "hidden because of small numbers"),
+        *_figures_after_suppression("share"),
     ),
 )
 
@@ -150,12 +157,7 @@ PUBLISHED_TALKING_THERAPIES = Table(
         _aggregate("figure", "text", "what is counted: recovery, reliable_improvement, ..."),
         _aggregate("period", "text", "quarter on the practice clock by the end of care, or 'all'"),
         _aggregate("category", "text", "reason or anxiety measure within the figure, or 'all'"),
-        _aggregate("numerator", "bigint", "cases with it, rounded", nullable=True, unit="cases"),
-        _aggregate("denominator", "bigint", "cases at all, rounded", nullable=True, unit="cases"),
-        _aggregate("rate", "double", "share, in whole per cent", nullable=True),
-        _aggregate("rate_low", "double", "95 % Wilson interval, lower end", nullable=True),
-        _aggregate("rate_high", "double", "95 % Wilson interval, upper end", nullable=True),
-        _aggregate("is_suppressed", "boolean", "hidden because of small numbers"),
+        *_figures_after_suppression("share, in whole per cent"),
     ),
 )
 

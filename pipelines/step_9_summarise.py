@@ -40,6 +40,7 @@ def summarise(night: Night) -> Counts:
             orient="row",
         ),
     )
+    night.run(statement(_STEM, "quarter_of"))
     night.run(statement(_STEM, "closed_outcomes"))
     counts = night.frame(statement(_STEM, "counts"))
     trends = suppress(counts, suppression_rule(night.settings.publishing.suppression))

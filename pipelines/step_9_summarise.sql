@@ -4,6 +4,15 @@
 -- measure; closed cases without a pair are counted as such. England's official rule reads its own
 -- frames (official_cases, official_scores): models/talking_therapies.py.
 
+-- name: quarter_of
+-- A quarter is 91 days on the practice clock; the end counts.
+create or replace temp macro quarter_of(practice_day_start, end_day) as
+case
+    when practice_day_start is not null and end_day is not null
+        then 'quarter ' || lpad((1 + (practice_day_start + end_day) // 91)::text, 2, '0')
+    else 'no calendar'
+end
+
 -- name: closed_outcomes
 create or replace temp table closed_outcomes as
 with
@@ -13,13 +22,7 @@ closed as (
         case_facts.case_id,
         coalesce(cases.site_id, 'not given') as site_id,
         case_facts.end_reason,
-        case
-            when case_facts.practice_day_start is not null and case_facts.end_day is not null
-                then 'quarter '
-                    || lpad((1 + (case_facts.practice_day_start + case_facts.end_day) // 91)::text,
-                        2, '0')
-            else 'no calendar'
-        end as period
+        quarter_of(case_facts.practice_day_start, case_facts.end_day) as period
     from case_facts
     inner join courses using (case_id)
     inner join cases on courses.source_case_id = cases.case_id
@@ -219,13 +222,7 @@ select
         when coalesce(cases.site_id, '') in (select site_id from sending)
             then coalesce(case_facts.sessions_attended, 0)
     end as sessions_attended,
-    case
-        when case_facts.practice_day_start is not null and case_facts.end_day is not null
-            then 'quarter '
-                || lpad((1 + (case_facts.practice_day_start + case_facts.end_day) // 91)::text,
-                    2, '0')
-        else 'no calendar'
-    end as period
+    quarter_of(case_facts.practice_day_start, case_facts.end_day) as period
 from case_facts
 left join cases on case_facts.source_case_id = cases.case_id
 where not case_facts.is_open
