@@ -17,6 +17,7 @@ SUBJECTS = {
     "neighbours": "Nearest neighbours",
     "predictions": "Predictions",
     "night": "A night",
+    "screens": "The screens",
 }
 """Script by subject; the quickest first."""
 

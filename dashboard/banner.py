@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard.reading import Snapshot
+from dashboard.sign_in import DRAWN_BY_ITSELF
 from dashboard.words import moment, plain
 from data_contracts.places import LastRun, Places
 
@@ -38,13 +39,17 @@ def show_banner(places: Places, snapshot: Snapshot | None) -> None:
 
 
 def news_mark(places: Places) -> tuple[int, ...]:
-    """Return what changes when a night ends or publishes: two files' times of writing."""
-    watched = (places.pointer_file, places.last_run_file)
+    """Return what changes when a night ends or publishes, or the settings change.
+
+    Who is refused in the settings is so in front of an open screen too: app.py asks anew.
+    """
+    watched = (places.pointer_file, places.last_run_file, places.settings)
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in watched)
 
 
 @st.fragment(run_every=SECONDS_BETWEEN_LOOKS)
 def watch_for_news(places: Places, seen: tuple[int, ...]) -> None:
-    """Draw the whole screen anew once a night has ended or published."""
+    """Draw the whole screen anew once there is news."""
     if news_mark(places) != seen:
+        st.session_state[DRAWN_BY_ITSELF] = True
         st.rerun(scope="app")

@@ -78,13 +78,7 @@ def standing_of(record: CaseRecord) -> Standing | None:
 
 def session_of_day(record: CaseRecord, day: int | None) -> int | None:
     """Return the session on a day of the case; None where the practice sends no sessions."""
-    if day is None:
-        return None
-    for frame in (record.course, record.alliance, record.sessions):
-        found = frame.filter((pl.col("day") == day) & pl.col("session").is_not_null())
-        if len(found):
-            return int(found["session"][0])
-    return None
+    return None if day is None else record.session_by_day.get(day)
 
 
 def since_day_words(record: CaseRecord, day: int | None) -> str:

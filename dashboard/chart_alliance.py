@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import altair as alt
 import polars as pl
 
 from dashboard.chart_course import FlagLine
-from dashboard.chart_style import dressed, end_labels, level_line, score_scale, time_scale
+from dashboard.chart_layers import (
+    Chart,
+    chart_of,
+    end_labels,
+    layer,
+    level_line,
+    name_of,
+    quantity,
+    score_scale,
+    time_scale,
+)
 from dashboard.line_ends import LineEnd, spread
 from dashboard.time_axis import TimeAxis
 from dashboard.words import BLUE, MUTED, number
 
 HEIGHT = 110
-_DASHED = (6, 3)
+_DASHED, _DOTTED = [6, 3], [1.5, 2.5]
 
 
 def alliance_chart(
@@ -22,27 +31,31 @@ def alliance_chart(
     highest: float,
     concern_line: float | None,
     axis: TimeAxis,
-) -> alt.LayerChart:
+) -> Chart:
     """Return the ratings with the concern line and the client's own limit.
 
     `points` has `time`, `value`, `run` and `personal_low` and is sorted by time.
     """
     across = time_scale(axis, with_title=False)
     height = score_scale("value", lowest, highest, 3)
-    drawn = alt.Chart(points.select("time", "value", "run"))
     layers = [] if concern_line is None else [level_line(concern_line, _DASHED)]
     limits = points.drop_nulls("personal_low")
     if len(limits):
-        layers.append(
-            alt.Chart(limits.select("time", "personal_low"))
-            .mark_line(color=MUTED, strokeWidth=1, interpolate="step-after", strokeDash=[1.5, 2.5])
-            .encode(x=across, y=score_scale("personal_low", lowest, highest, 3))
-        )
+        own_limit = {
+            "type": "line",
+            "color": MUTED,
+            "strokeWidth": 1,
+            "interpolate": "step-after",
+            "strokeDash": _DOTTED,
+        }
+        place = score_scale("personal_low", lowest, highest, 3)
+        layers.append(layer(limits.select("time", "personal_low"), own_limit, x=across, y=place))
+    line = {"type": "line", "color": BLUE, "strokeWidth": 2}
+    squares = {"type": "square", "color": BLUE, "size": 42, "opacity": 1}
+    ratings = points.select("time", "value", "run")
     layers += [
-        drawn.mark_line(color=BLUE, strokeWidth=2).encode(x=across, y=height, detail="run:N"),
-        drawn.mark_square(color=BLUE, size=42, opacity=1).encode(
-            x=across, y=height, tooltip=[alt.Tooltip("value:Q", title=name)]
-        ),
+        layer(ratings, line, x=across, y=height, detail=name_of("run")),
+        layer(ratings, squares, x=across, y=height, tooltip=[quantity("value", title=name)]),
     ]
     labels = []
     if len(points):
@@ -56,7 +69,7 @@ def alliance_chart(
         value = limits["personal_low"][-1]
         labels.append(LineEnd(text=f"own limit {number(value)}", value=value, colour=MUTED))
     layers += end_labels(spread(labels, lowest=lowest, highest=highest, height=HEIGHT))
-    return dressed(layers, HEIGHT)
+    return chart_of(layers, HEIGHT)
 
 
 def alliance_words(

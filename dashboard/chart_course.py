@@ -6,17 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import altair as alt
 import polars as pl
 
-from dashboard.chart_style import (
-    LABEL_SIZE,
-    dressed,
+from dashboard.chart_layers import (
+    Chart,
+    Part,
+    chart_of,
     end_labels,
+    layer,
     level_line,
+    name_of,
+    quantity,
     score_scale,
+    text,
     time_scale,
 )
+from dashboard.chart_style import LABEL_SIZE
 from dashboard.line_ends import LineEnd, spread
 from dashboard.time_axis import TimeAxis, gaps
 from dashboard.words import BAND, INK, MUTED, Mark, number
@@ -77,7 +82,7 @@ def course_chart(
     flag: FlagLine | None = None,
     events: Sequence[EventMark] = (),
     height: int = HEIGHT,
-) -> alt.LayerChart:
+) -> Chart:
     """Return the chart of one measure.
 
     `points` has `time`, `value`, `run`, `expected`, `band_80_low`, `band_80_high` and is sorted
@@ -86,7 +91,7 @@ def course_chart(
     across = time_scale(axis, with_title=height >= HEIGHT)
     ticks = 6 if height >= HEIGHT else 4
     band = points.drop_nulls(["band_80_low", "band_80_high"])
-    layers: list[alt.Chart] = []
+    layers: list[Part] = []
     if len(band) > 1:
         layers += _band(band, scale, across, ticks)
     layers += [level_line(level, dash) for _, level, dash in scale.lines]
@@ -97,7 +102,7 @@ def course_chart(
     layers += _events(events, axis)
     labels = _labels(points, band, scale)
     layers += end_labels(spread(labels, lowest=scale.lowest, highest=scale.highest, height=height))
-    return dressed(layers, height)
+    return chart_of(layers, height)
 
 
 def course_words(
@@ -128,87 +133,86 @@ def course_words(
     return "".join(said)
 
 
-def _band(band: pl.DataFrame, scale: Scale, across: alt.X, ticks: int) -> list[alt.Chart]:
-    area = (
-        alt.Chart(band.select("time", "band_80_low", "band_80_high", "expected"))
-        .mark_area(color=BAND)
-        .encode(
-            x=across,
-            y=score_scale("band_80_low", scale.lowest, scale.highest, ticks),
-            y2="band_80_high:Q",
-        )
+def _band(band: pl.DataFrame, scale: Scale, across: Part, ticks: int) -> list[Part]:
+    area = layer(
+        band.select("time", "band_80_low", "band_80_high"),
+        {"type": "area", "color": BAND},
+        x=across,
+        y=score_scale("band_80_low", scale.lowest, scale.highest, ticks),
+        y2={"field": "band_80_high"},
     )
-    expected = (
-        alt.Chart(band.select("time", "expected"))
-        .mark_line(color=_EXPECTED_LINE, strokeWidth=1.4)
-        .encode(x=across, y=alt.Y("expected:Q"))
+    expected = layer(
+        band.select("time", "expected"),
+        {"type": "line", "color": _EXPECTED_LINE, "strokeWidth": 1.4},
+        x=across,
+        y=quantity("expected"),
     )
     return [area, expected]
 
 
 def _scores(
-    points: pl.DataFrame, scale: Scale, across: alt.X, ticks: int, axis: TimeAxis
-) -> list[alt.Chart]:
-    drawn = alt.Chart(
-        points.select("time", "value", "run").with_columns(
-            words=pl.Series([axis.words(time) for time in points["time"]], dtype=pl.String)
-        )
-    )
+    points: pl.DataFrame, scale: Scale, across: Part, ticks: int, axis: TimeAxis
+) -> list[Part]:
     height = score_scale("value", scale.lowest, scale.highest, ticks)
-    line = drawn.mark_line(color=INK, strokeWidth=2).encode(x=across, y=height, detail="run:N")
-    dots = drawn.mark_circle(color=INK, size=46, opacity=1).encode(
+    line = layer(
+        points.select("time", "value", "run"),
+        {"type": "line", "color": INK, "strokeWidth": 2},
         x=across,
         y=height,
-        tooltip=[alt.Tooltip("words:N", title="when"), alt.Tooltip("value:Q", title=scale.name)],
+        detail=name_of("run"),
+    )
+    words = pl.Series("words", [axis.words(time) for time in points["time"]], dtype=pl.String)
+    dots = layer(
+        points.select("time", "value", words),
+        {"type": "circle", "color": INK, "size": 46, "opacity": 1},
+        x=across,
+        y=height,
+        tooltip=[name_of("words", title="when"), quantity("value", title=scale.name)],
     )
     return [line, dots]
 
 
-def _flag(flag: FlagLine, axis: TimeAxis) -> list[alt.Chart]:
-    line = alt.Chart(pl.DataFrame({"time": [flag.time]})).encode(x="time:Q")
+def _flag(flag: FlagLine, axis: TimeAxis) -> list[Part]:
+    place = [{"time": flag.time}]
     is_late = (flag.time - axis.first) / (axis.last - axis.first) > _FLAG_TURN
-    words = line.mark_text(
-        text=f"{flag.mark.text} {flag.words}",
+    colour = flag.mark.colour
+    words = text(
+        f"{flag.mark.text} {flag.words}",
+        colour=colour,
         align="right" if is_late else "left",
         baseline="bottom",
         dx=6 if is_late else -6,
-        color=flag.mark.colour,
-        fontSize=LABEL_SIZE,
-    ).encode(y=alt.value(-5))
-    return [line.mark_rule(color=flag.mark.colour, strokeWidth=1.2), words]
+    )
+    return [
+        layer(place, {"type": "rule", "color": colour, "strokeWidth": 1.2}, x=quantity("time")),
+        layer(place, words, x=quantity("time"), y={"value": -5}),
+    ]
 
 
-def _events(events: Sequence[EventMark], axis: TimeAxis) -> list[alt.Chart]:
+def _events(events: Sequence[EventMark], axis: TimeAxis) -> list[Part]:
     """Return a small mark with words inside the upper edge for each event."""
     drawn = []
     for event in events:
         is_late = (event.time - axis.first) / (axis.last - axis.first) > _FLAG_TURN
-        drawn.append(
-            alt.Chart(pl.DataFrame({"time": [event.time]}))
-            .mark_text(
-                text=f"{event.words} ▾" if is_late else f"▾ {event.words}",
-                align="right" if is_late else "left",
-                dx=4 if is_late else -4,
-                color=MUTED,
-                fontSize=LABEL_SIZE,
-            )
-            .encode(x="time:Q", y=alt.value(LABEL_SIZE))
+        words = text(
+            f"{event.words} ▾" if is_late else f"▾ {event.words}",
+            align="right" if is_late else "left",
+            dx=4 if is_late else -4,
         )
+        place = [{"time": event.time}]
+        drawn.append(layer(place, words, x=quantity("time"), y={"value": LABEL_SIZE}))
     return drawn
 
 
-def _no_score(points: pl.DataFrame, axis: TimeAxis, height: int) -> list[alt.Chart]:
+def _no_score(points: pl.DataFrame, axis: TimeAxis, height: int) -> list[Part]:
     found = gaps(points["time"].to_list(), points["run"].to_list())
     middles = sorted((before + after) / 2 for before, after in found)
     room = _LABELLED_GAP_SHARE * (axis.last - axis.first)
     kept = middles[:1] + [after for before, after in pairwise(middles) if after - before > room]
     if not kept:
         return []
-    return [
-        alt.Chart(pl.DataFrame({"time": kept}))
-        .mark_text(text="no score", color=MUTED, fontSize=LABEL_SIZE)
-        .encode(x="time:Q", y=alt.value(height - LABEL_SIZE))
-    ]
+    places = [{"time": time} for time in kept]
+    return [layer(places, text("no score"), x=quantity("time"), y={"value": height - LABEL_SIZE})]
 
 
 def _labels(points: pl.DataFrame, band: pl.DataFrame, scale: Scale) -> Sequence[LineEnd]:

@@ -8,30 +8,47 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import reading, screen_case, screen_data_quality, screen_queue, screen_trends
+from dashboard import (
+    reading,
+    screen_case,
+    screen_caseload,
+    screen_data_quality,
+    screen_queue,
+    screen_runs,
+    screen_trends,
+)
 from dashboard.reading import Snapshot
-from dashboard.scope import Role, Scope
-from dashboard.viewer import address_of
+from dashboard.scope import Role
+from dashboard.viewer import Viewer, address_of, has_changed_role
 from dashboard.visit import Visit
 from dashboard.words import plain, small
 from data_contracts.errors import UnstuckError
+from data_contracts.places import Places
 from data_contracts.settings import Settings
 
+NOT_NOW = (
+    "These screens cannot be shown now. Whoever runs unstuck finds out why with 'unstuck doctor' "
+    "on the server."
+)
 PAGE_WIDTH = 1180  # pixels; longer lines are hard to read
 
 
 _SEES: dict[str, tuple[Role, ...]] = {
     "queue": ("supervisor",),
     "case": ("supervisor",),
+    "caseload": ("supervisor",),
     "trends": ("manager", "analyst", "supervisor"),
     "data": ("analyst", "manager"),
+    "runs": ("analyst", "manager"),
 }
-_FIRST: dict[Role, str] = {"supervisor": "queue", "manager": "trends", "analyst": "data"}
+_NOTED = ("queue", "case", "caseload")  # screens that write into the audit log what they show
+_FIRST: dict[Role, str] = {"supervisor": "queue", "manager": "trends", "analyst": "runs"}
 
 
 def navigation(
+    places: Places,
     snapshot: Snapshot,
-    scope: Scope,
+    viewer: Viewer,
     settings: Settings,
     head: Any,  # noqa: ANN401 - a container of Streamlit
 ) -> Any:  # noqa: ANN401 - a page of Streamlit
@@ -39,21 +56,27 @@ def navigation(
     screens: dict[str, tuple[str, Callable[[Visit], None]]] = {
         "queue": ("Supervision queue", screen_queue.show),
         "case": ("Case", screen_case.show),
+        "caseload": ("Caseload", screen_caseload.show),
         "trends": ("Practice trends", screen_trends.show),
         "data": ("Data quality", screen_data_quality.show),
+        "runs": ("Runs", screen_runs.show),
     }
     pages: dict[str, Any] = {}
+    scope = viewer.scope
 
     def draw(name: str) -> None:
         visit = Visit(
+            places=places,
             snapshot=snapshot,
-            scope=scope,
+            viewer=viewer,
             settings=settings,
             run=reading.run(snapshot, scope),
             case_page=pages["case"],
             queue_page=pages["queue"],
             head=head,
         )
+        if name not in _NOTED:
+            visit.leave_cases()
         try:
             screens[name][1](visit)
         except UnstuckError as error:
@@ -73,7 +96,10 @@ def navigation(
 
     # Every screen keeps an address of its own; the bare address leads to the role's first one.
     start = st.Page(first_screen, title="unstuck", default=True, visibility="hidden")
-    return st.navigation([start, *pages.values()], position="top")
+    asked = st.navigation([start, *pages.values()], position="top")
+    if has_changed_role() and scope.role not in _SEES.get(asked.url_path, (scope.role,)):
+        first_screen()
+    return asked
 
 
 def explain(error: UnstuckError) -> None:

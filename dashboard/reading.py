@@ -1,4 +1,4 @@
-"""What may this viewer read from the published snapshot? The only file that opens DuckDB.
+"""What may this viewer read from the published snapshot? Every question to it.
 
 Every function asks for a scope and enforces it. Cases are read from `<run>.cases.duckdb`, which
 is never opened for anybody but a supervisor; all others read `<run>.aggregates.duckdb`.
@@ -6,24 +6,29 @@ is never opened for anybody but a supervisor; all others read `<run>.aggregates.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import streamlit as st
 
 from dashboard.scope import Assignment, Scope
+from dashboard.snapshot_files import FILES_OPEN, Identity, SnapshotFiles, Value, identity_of
 from data_contracts.contract import Table
-from data_contracts.errors import SourceError, UnknownCaseError
+from data_contracts.errors import UnknownCaseError
 from data_contracts.places import Places
-from data_contracts.tables_judged import EVENTS, FORECASTS
+from data_contracts.tables_judged import EVENTS, FORECASTS, LENSES
+from data_contracts.tables_published import PUBLISHED_CASELOAD
 
 # Remembered answers: enough for the screens of a morning, dropped after an hour.
 ANSWERS_KEPT = 400
 SECONDS_KEPT = 3600
+
+_FILES = SnapshotFiles()
 
 # Every query on cases must hold these words; they become the condition below.
 _SCOPE_WORDS = "{in_scope}"
@@ -33,8 +38,24 @@ _IN_SCOPE = """
 """
 
 
+# What tells one open flag from every other. Its day, because a score that comes in late numbers the
+# occasions anew; the occasion only where nobody knows the day.
+_QUEUE = """
+    select *, coalesce((
+        select string_agg(
+            concat_ws(
+                '|', flags.kind, flags.measure_id,
+                coalesce('day ' || flags.opened_day, 'occasion ' || flags.opened_occasion)
+            ), ',' order by flags.kind, flags.measure_id
+        )
+        from published_flags as flags
+        where flags.case_id = published_queue.case_id and flags.closed_run_id is null
+    ), '') as open_flags
+    from published_queue
+"""
+
 _OF_CASE = {
-    "queue": "select * from published_queue where case_id = $case_id",
+    "queue": f"{_QUEUE} where case_id = $case_id",
     "course": "select * from published_course_points where case_id = $case_id "
     "order by measure_id, subscale, rater, occasion",
     "alliance": "select * from published_alliance_points where case_id = $case_id "
@@ -51,11 +72,11 @@ _OF_CASE = {
     "events": "select * from published_events where case_id = $case_id "
     "order by measure_id, occasion, kind",
     "forecasts": "select * from published_forecasts where case_id = $case_id order by measure_id",
-    "measures": "select * from published_measures where $case_id is not null order by all",
+    "lenses": "select * from published_lenses where case_id = $case_id order by position",
 }
 
 # Tables that a snapshot of an older version does not hold.
-_SINCE_VERSION_2 = {"events": EVENTS, "forecasts": FORECASTS}
+_SINCE_VERSION_2 = {"events": EVENTS, "forecasts": FORECASTS, "lenses": LENSES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +105,17 @@ class CaseRecord:
     flags: pl.DataFrame
     events: pl.DataFrame
     forecasts: pl.DataFrame
+    lenses: pl.DataFrame
     measures: pl.DataFrame
+
+    @cached_property
+    def session_by_day(self) -> dict[int, int]:
+        """The session on each day of the case, where the practice sends sessions."""
+        found: dict[int, int] = {}
+        for frame in (self.course, self.alliance, self.sessions):
+            for day, session in frame.select("day", "session").drop_nulls().rows():
+                found.setdefault(day, session)
+        return found
 
 
 def current_snapshot(places: Places) -> Snapshot:
@@ -108,8 +139,16 @@ def current_snapshot(places: Places) -> Snapshot:
 def assignments(snapshot: Snapshot, scope: Scope) -> tuple[list[Assignment], bool]:
     """Return every therapist with their supervisor, and whether a case has no therapist."""
     scope.require_cases()
+    found, has_unassigned = _assigned(str(snapshot.cases), identity_of(snapshot.cases))
+    return list(found), has_unassigned
+
+
+# Asked in every run: kept as it is, not copied like an answer.
+@st.cache_resource(max_entries=FILES_OPEN, ttl=SECONDS_KEPT, show_spinner=False)
+def _assigned(path: str, identity: Identity) -> tuple[tuple[Assignment, ...], bool]:
+    del identity  # part of the cache's key only
     rows = _rows(
-        snapshot.cases,
+        Path(path),
         """
         select therapist_id, supervisor_id from published_therapists
         union
@@ -120,14 +159,15 @@ def assignments(snapshot: Snapshot, scope: Scope) -> tuple[list[Assignment], boo
         """,
     )
     found = [Assignment(**row) for row in rows.to_dicts() if row["therapist_id"] is not None]
-    return found, rows["therapist_id"].null_count() > 0
+    return tuple(found), rows["therapist_id"].null_count() > 0
 
 
 def queue(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
-    """Return the viewer's part of the queue, worst need first."""
-    return _case_rows(
-        snapshot, scope, "select * from published_queue where {in_scope} order by position"
-    )
+    """Return the viewer's part of the queue, worst need first.
+
+    `open_flags` names every open flag, comma-separated: 'stuck|phq9|day 63'.
+    """
+    return _case_rows(snapshot, scope, f"{_QUEUE} where {{in_scope}} order by position")
 
 
 def standing(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
@@ -144,6 +184,111 @@ def standing(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
         where measure_id = 'case'
         group by all
         order by all
+        """,
+    )
+
+
+def caseload(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return what came of the ended cases of the viewer's own therapists, by id; of nobody else.
+
+    A snapshot of an older version has no row, or null where it does not know a column.
+    """
+    scope.require_cases()
+    if "published_caseload" not in _tables(snapshot.cases):
+        return pl.DataFrame()
+    found = _case_rows(
+        snapshot, scope, "select * from published_caseload where {in_scope} order by therapist_id"
+    )
+    since_then = [name for name in PUBLISHED_CASELOAD.column_names if name not in found.columns]
+    return found.with_columns(pl.lit(None).alias(name) for name in since_then)
+
+
+def therapist_lenses(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return what lens rows say of the viewer's own therapists, by id; of nobody else."""
+    scope.require_cases()
+    if "published_therapist_lenses" not in _tables(snapshot.cases):
+        return pl.DataFrame(schema={"therapist_id": pl.String})
+    query = (
+        "select * from published_therapist_lenses where {in_scope} order by therapist_id, row_id"
+    )
+    return _case_rows(snapshot, scope, query)
+
+
+def open_cases(snapshot: Snapshot, scope: Scope, therapist_id: str) -> pl.DataFrame:
+    """Return the open cases of one therapist: those of the queue in its order, then by id.
+
+    `position`, `is_flagged`, `since_session`, `since_day` and `waiting_days` (days since what leads
+    the queue began) are null outside the queue; `sentence` is null where the night wrote none.
+    """
+    return _case_rows(
+        snapshot,
+        scope,
+        """
+        with
+
+        own_cases as (
+            select * from published_cases
+            where {in_scope} and is_open and therapist_id = $therapist_id
+        ),
+
+        said as (
+            select
+                standing.case_id,
+                standing.status,
+                standing.code,
+                first(
+                    reasons.sentence
+                    order by reasons.measure_id = 'case' desc, reasons.occasion desc, position
+                ) as sentence
+            from published_current_statuses as standing
+            semi join own_cases using (case_id)
+            left join published_reasons as reasons
+                on standing.case_id = reasons.case_id
+                and not starts_with(reasons.code, 'leaves_')
+                and (
+                    reasons.measure_id = standing.decided_by
+                    or (reasons.measure_id = 'case' and reasons.occasion = standing.occasion)
+                )
+            where standing.measure_id = 'case'
+            group by all
+        )
+
+        select
+            own_cases.case_id,
+            own_cases.sessions_attended,
+            own_cases.days_since_contact,
+            coalesce(said.status, 'cannot_judge') as status,
+            coalesce(said.code, 'no_score') as code,
+            coalesce(queue.sentence, said.sentence) as sentence,
+            queue.position,
+            queue.kind,
+            queue.is_flagged,
+            queue.since_session,
+            queue.since_day,
+            $as_of::bigint - own_cases.practice_day_start - queue.since_day as waiting_days
+        from own_cases
+        left join said using (case_id)
+        left join published_queue as queue using (case_id)
+        order by queue.position nulls last, own_cases.case_id
+        """,
+        therapist_id=therapist_id,
+        as_of=snapshot.as_of,
+    )
+
+
+def cases_outside_queue(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return the viewer's cases that are not in the queue, open or ended, and where they stand."""
+    return _case_rows(
+        snapshot,
+        scope,
+        """
+        select own_cases.case_id, own_cases.therapist_id, own_cases.is_open,
+               own_cases.closed_class, standing.status, standing.code
+        from (select * from published_cases where {in_scope}) as own_cases
+        left join published_current_statuses as standing
+            on own_cases.case_id = standing.case_id and standing.measure_id = 'case'
+        where own_cases.case_id not in (select case_id from published_queue)
+        order by own_cases.case_id
         """,
     )
 
@@ -175,10 +320,27 @@ def case_record(snapshot: Snapshot, scope: Scope, case_id: str) -> CaseRecord:
         if f"published_{table.name}" not in _tables(snapshot.cases)
     }
     frames = _frames(snapshot.cases, _OF_CASE | missing, case_id=case_id)
+    # Alike for every case: remembered once.
+    frames["measures"] = _rows(snapshot.cases, "select * from published_measures order by all")
     queue_rows = frames.pop("queue").to_dicts()
     return CaseRecord(
         case=found.to_dicts()[0], queue_row=queue_rows[0] if queue_rows else None, **frames
     )
+
+
+def cases_in_scope(snapshot: Snapshot, scope: Scope, case_ids: Sequence[str]) -> set[str]:
+    """Return which of these cases the viewer may see."""
+    query = (
+        "select case_id from published_cases where {in_scope} and list_contains($asked, case_id)"
+    )
+    return set(_case_rows(snapshot, scope, query, asked=list(case_ids))["case_id"])
+
+
+def is_published(snapshot: Snapshot, scope: Scope, case_id: str) -> bool:
+    """Return whether any case has this id: for the audit log alone, never to be shown."""
+    scope.require_cases()
+    query = "select 1 from published_cases where case_id = $case_id"
+    return len(_rows(snapshot.cases, query, case_id=case_id)) > 0
 
 
 def run(snapshot: Snapshot, scope: Scope) -> dict[str, Any]:
@@ -214,12 +376,22 @@ def trends(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     return _aggregate_rows(snapshot, scope, query)
 
 
+def trend_groups(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return figures by problem, age, sex and ethnicity; none in a snapshot from before."""
+    query = "select * from published_trend_groups order by figure, dimension, group_id, period"
+    return _if_there(snapshot, scope, "published_trend_groups", query)
+
+
+def funnel(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return sites in the funnel of each figure; none in a snapshot from before."""
+    query = "select * from published_funnel order by figure, site_id"
+    return _if_there(snapshot, scope, "published_funnel", query)
+
+
 def talking_therapies(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     """Return England's official outcomes, after suppression; no row in a snapshot from before."""
-    if "published_talking_therapies" not in _tables(snapshot.aggregates):
-        return pl.DataFrame()
     query = "select * from published_talking_therapies order by figure, period, category"
-    return _aggregate_rows(snapshot, scope, query)
+    return _if_there(snapshot, scope, "published_talking_therapies", query)
 
 
 def measures(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
@@ -237,7 +409,7 @@ def _nothing_of(table: Table) -> str:
     return f"select {columns} where $case_id is null"
 
 
-def _case_rows(snapshot: Snapshot, scope: Scope, query: str, **values: str) -> pl.DataFrame:
+def _case_rows(snapshot: Snapshot, scope: Scope, query: str, **values: Value) -> pl.DataFrame:
     scope.require_cases()
     assert _SCOPE_WORDS in query, "a query on cases without a scope"  # noqa: S101 - a guard
     return _rows(
@@ -254,45 +426,37 @@ def _aggregate_rows(snapshot: Snapshot, scope: Scope, query: str) -> pl.DataFram
     return _rows(snapshot.aggregates, query)
 
 
-def _rows(path: Path, query: str, **values: str | bool | list[str]) -> pl.DataFrame:
+def _if_there(snapshot: Snapshot, scope: Scope, table: str, query: str) -> pl.DataFrame:
+    """Return a table of aggregates that snapshots of older versions do not hold."""
+    if table not in _tables(snapshot.aggregates):
+        return pl.DataFrame()
+    return _aggregate_rows(snapshot, scope, query)
+
+
+def _rows(path: Path, query: str, **values: Value) -> pl.DataFrame:
     return _frames(path, {"rows": query}, **values)["rows"]
 
 
-def _frames(
-    path: Path, queries: dict[str, str], **values: str | bool | list[str]
+def _frames(path: Path, queries: dict[str, str], **values: Value) -> dict[str, pl.DataFrame]:
+    return _answers(str(path), identity_of(path), queries, values)
+
+
+def _answers(
+    path: str, identity: Identity, queries: dict[str, str], values: dict[str, Value]
 ) -> dict[str, pl.DataFrame]:
-    # The file's identity is part of the key: an erasure that rewrites it is seen at once.
-    try:
-        state = path.stat()
-    except FileNotFoundError:
-        raise _unreadable(path) from None
-    return _answers(str(path), (state.st_mtime_ns, state.st_size, state.st_ino), queries, values)
+    # Said as one text, because Streamlit is slow to tell nested values apart. The file's identity
+    # is in it: an erasure that rewrites the file is seen at once. So is everything of the scope.
+    key = repr((path, identity, queries, values))
+    return _remembered(key, path, identity, queries, values)
 
 
 @st.cache_data(max_entries=ANSWERS_KEPT, ttl=SECONDS_KEPT, show_spinner=False)
-def _answers(
-    path: str,
-    identity: tuple[int, int, int],
-    queries: dict[str, str],
-    values: dict[str, str | bool | list[str]],
+def _remembered(
+    key: str,
+    _path: str,
+    _identity: Identity,
+    _queries: dict[str, str],
+    _values: dict[str, Value],
 ) -> dict[str, pl.DataFrame]:
-    del identity  # part of the cache's key only
-    locked: dict[str, str | bool | int | float | list[str]] = {
-        "enable_external_access": False,
-        "lock_configuration": True,
-    }
-    try:
-        with duckdb.connect(path, read_only=True, config=locked) as connection:
-            return {
-                name: connection.sql(query, params=values or None).pl()
-                for name, query in queries.items()
-            }
-    except duckdb.IOException:
-        raise _unreadable(Path(path)) from None
-
-
-def _unreadable(path: Path) -> SourceError:
-    return SourceError(
-        f"The snapshot {path.name} cannot be opened. Run 'unstuck doctor' on the server; the next "
-        "night publishes a new one."
-    )
+    del key  # the arguments with an underscore are not looked at
+    return _FILES.answers(_path, _identity, _queries, _values)

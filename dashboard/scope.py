@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from data_contracts.errors import UnstuckError
+from data_contracts.settings import Role as Role
 from data_contracts.settings import Roles
 
-Role = Literal["supervisor", "manager", "analyst"]
 ROLE_WORDS: dict[Role, str] = {
     "supervisor": "supervisor",
     "manager": "practice manager",
@@ -63,18 +63,18 @@ def supervised(roles: Roles, assignments: Iterable[Assignment]) -> dict[str, set
 
     The settings' list replaces what the practice's tables say.
     """
-    found: dict[str, set[str]] = {}
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    if not roles.supervisors:
+        for assignment in assignments:
+            found[assignment.supervisor_id or ""].add(assignment.therapist_id)
+        return found
+    listed: defaultdict[str, list[str]] = defaultdict(list)
+    for supervisor_id, therapist_ids in roles.supervisors.items():
+        for therapist_id in therapist_ids:
+            listed[therapist_id].append(supervisor_id)
     for assignment in assignments:
-        if roles.supervisors:
-            holders = [
-                supervisor
-                for supervisor, therapists in roles.supervisors.items()
-                if assignment.therapist_id in therapists
-            ]
-        else:
-            holders = [assignment.supervisor_id or ""]
-        for holder in holders or [""]:
-            found.setdefault(holder, set()).add(assignment.therapist_id)
+        for holder in listed.get(assignment.therapist_id, [""]):
+            found[holder].add(assignment.therapist_id)
     return found
 
 
@@ -93,11 +93,21 @@ def supervisor_ids(
 
 
 def scope_of_supervisor(
-    supervisor_id: str, roles: Roles, assignments: Iterable[Assignment]
+    supervisor_id: str,
+    roles: Roles,
+    assignments: Iterable[Assignment],
+    *,
+    unnamed_lead: str = UNNAMED_LEAD,
 ) -> Scope:
-    """Return a supervisor's scope: own therapists; for the lead also those nobody supervises."""
+    """Return a supervisor's scope: own therapists; for the lead also those nobody supervises.
+
+    Without an id a supervisor sees no case. `unnamed_lead` leads where the settings name nobody;
+    '' is nobody.
+    """
+    if not supervisor_id:
+        return Scope(role="supervisor")
     therapists = supervised(roles, assignments)
-    is_lead = supervisor_id == (roles.lead_supervisor or UNNAMED_LEAD)
+    is_lead = supervisor_id == (roles.lead_supervisor or unnamed_lead)
     own = therapists.get(supervisor_id, set())
     if is_lead:
         own = own | therapists.get("", set())

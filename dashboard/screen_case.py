@@ -7,6 +7,9 @@ import streamlit as st
 
 from dashboard import reading
 from dashboard.case_charts import show_charts
+from dashboard.case_downloads import show_case_downloads
+from dashboard.case_header import case_facts, case_marks
+from dashboard.case_lenses import show_lenses
 from dashboard.case_words import (
     ANSWERS_SHOWN,
     SafetyItem,
@@ -23,8 +26,11 @@ from dashboard.case_words import (
     status_history,
 )
 from dashboard.reading import CaseRecord
+from dashboard.review_panel import show_decide, show_review_history
+from dashboard.scope import OutsideScopeError
 from dashboard.visit import Visit
-from dashboard.words import code_words, counted, mark, moment, plain, small
+from dashboard.words import code_words, mark, moment, plain, small
+from data_contracts.errors import UnknownCaseError
 from data_contracts.rule import rule_text, status_rule
 
 HEADING_SOURCES = """
@@ -44,29 +50,45 @@ NO_SOURCE = "no number of its own is used"
 def show(visit: Visit) -> None:
     """Draw the case that the address names, else say how to get to one."""
     visit.title("Case")
-    visit.scope.require_cases()
-    case_id = st.query_params.get("case", "") or visit.memory.get("last_case", "")
+    asked = st.query_params.get("case", "")
+    try:
+        visit.scope.require_cases()
+    except OutsideScopeError:
+        if asked:
+            visit.note_refused_case(asked)
+        raise
+    case_id = asked or visit.memory.get("last_case", "")
     _ways(visit, case_id)
     if not case_id:
         st.info("No case is chosen. Open one from the supervision queue, or type its id above.")
         return
     with st.spinner("Reading the case ..."):
-        record = reading.case_record(visit.snapshot, visit.scope, case_id)
+        try:
+            record = reading.case_record(visit.snapshot, visit.scope, case_id)
+        except UnknownCaseError:
+            visit.note_refused_case(case_id)
+            raise
+    visit.note_case(case_id)  # before anything of it is drawn
     visit.memory["last_case"] = case_id
     standing = standing_of(record)
-    _header(visit, record, standing)
+    _header(visit, record)
     words, pictures = st.columns([1, 1.75], gap="medium")
     with words:
         items = safety_answers(record)
         is_first = {item.name: item.is_flagged or item.is_above_lowest for item in items}
         _safety(visit, [item for item in items if is_first[item.name]])
         _why(visit, record, standing)
+        show_decide(visit, record)
         _other_measures(record, standing)
+        _heading(record, standing)
+        _events(record)
         _safety(visit, [item for item in items if not is_first[item.name]])
     with pictures:
         show_charts(record, status_rule(visit.settings.rule).thresholds.pair_days)
-        _heading(record, standing)
-        _events(record)
+        show_lenses(visit, record)
+    show_case_downloads(visit, record)
+    with st.expander("Decisions about this case"):
+        show_review_history(visit, record)
     _history(record)
 
 
@@ -104,33 +126,12 @@ def _step(visit: Visit, label: str, key: str, case_id: str | None) -> None:
         st.switch_page(visit.case_page, query_params=visit.case_address(case_id))
 
 
-def _header(visit: Visit, record: CaseRecord, standing: Standing | None) -> None:
-    case = record.case
-    visit.title(f"Case {plain(case['case_id'])}")
-    marks = [
-        f"{mark(flag['kind']).markdown} {since_day_words(record, flag['opened_day'])}"
-        for flag in open_flags(record)
-    ]
-    if standing and standing.status not in {flag["kind"] for flag in open_flags(record)}:
-        marks.append(f"{mark(standing.status).markdown} {standing.since_words}")
-    st.markdown(" · ".join(marks))
-    seen, planned = case["sessions_attended"], case["planned_sessions"]
-    facts = [
-        case["therapist_id"] and f"therapist {case['therapist_id']}",
-        case["site_id"] and f"site {case['site_id']}",
-        case["problem_code"],
-        seen is not None
-        and (f"{seen} of {planned} planned sessions" if planned else counted(seen, "session"))
-        + " attended",
-        visit.last_contact(case["days_since_contact"]),
-        standing and f"rule {standing.rule_version}",
-        f"published {moment(visit.snapshot.published_at)}",
-    ]
-    if not case["is_open"]:
-        facts.insert(
-            0, f"care has ended: {code_words(case['closed_class'] or 'outcome not known')}"
-        )
-    st.markdown(small(plain(" · ".join(fact for fact in facts if fact))))
+def _header(visit: Visit, record: CaseRecord) -> None:
+    visit.title(f"Case {plain(record.case['case_id'])}")
+    st.markdown(" · ".join(f"{found.markdown} {since}" for found, since in case_marks(record)))
+    facts = case_facts(record, visit.last_contact(record.case["days_since_contact"]))
+    facts.append(f"published {moment(visit.snapshot.published_at)}")
+    st.markdown(small(plain(" · ".join(facts))))
 
 
 def _safety(visit: Visit, items: list[SafetyItem]) -> None:

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 import streamlit as st
 
 from dashboard import reading
 from dashboard.chart_trend import trend_chart, trend_words
+from dashboard.download_buttons import Export, show_downloads
+from dashboard.downloads import CSV, EXCEL, Sheet, as_csv, as_excel
 from dashboard.figures import ALL, COMPLETENESS, figure_named, rate_words, sentence
+from dashboard.origin import origin_of
 from dashboard.scope import OutsideScopeError
 from dashboard.visit import Visit
 from dashboard.words import counted, moment, plain, small
 
 FILES_SHOWN = 30
-RUNS_SHOWN = 10
 WHOLE_PRACTICE = "whole practice"
+HOW = (
+    "Every row of every file is held against the rules of its table. A row that breaks one is set "
+    "aside with the rule, its line and its column, never its value; a warning keeps the row. A "
+    "file that may identify people, or whose lines cannot be told apart, is refused as a whole. "
+    "Completeness is attended sessions with a score of all attended sessions."
+)
 
 
 def show(visit: Visit) -> None:
-    """Draw what the runs read, set aside and published."""
+    """Draw what came in, what was set aside and why, and how complete measurement is."""
     visit.title("Data quality")
     if visit.scope.role == "supervisor":
         message = "Data quality is shown to analysts and managers. Choose that role to see it."
@@ -26,14 +36,15 @@ def show(visit: Visit) -> None:
     with st.spinner("Reading the ledger of the night ..."):
         files = reading.files(visit.snapshot, visit.scope)
         aside = reading.quarantine(visit.snapshot, visit.scope)
-        counts = reading.run_counts(visit.snapshot, visit.scope)
-        runs = reading.runs(visit.snapshot, visit.scope)
         trends = reading.trends(visit.snapshot, visit.scope)
     st.markdown(small(f"State of {moment(visit.snapshot.published_at)}"))
     _files(files)
     _aside(aside)
     _completeness(visit, trends)
-    _runs(runs, counts, visit.snapshot.run_id)
+    _downloads(visit, files, aside)
+    with st.popover("How is this computed?", type="tertiary"):
+        st.markdown(HOW)
+        st.markdown(small("Steps and rules: docs/how_a_flag_is_made.md."))
 
 
 def _files(files: pl.DataFrame) -> None:
@@ -101,39 +112,34 @@ def _completeness(visit: Visit, trends: pl.DataFrame) -> None:
         words=pl.Series([rate_words(row, preset) for row in rows.to_dicts()], dtype=pl.String),
     )
     order = sorted(labelled["label"], key=lambda label: (label != WHOLE_PRACTICE, label))
-    st.altair_chart(
-        trend_chart(labelled, order),
+    st.vega_lite_chart(
+        trend_chart(labelled, order).to_dict(),
         theme=None,
         alt=trend_words(figure.title, labelled),
         key="completeness",
     )
 
 
-def _runs(runs: pl.DataFrame, counts: pl.DataFrame, run_id: str) -> None:
-    st.header("Runs", anchor=False)
-    st.table(
-        runs.head(RUNS_SHOWN).select(
-            pl.col("run_id").alias("Run"),
-            pl.col("started_at").map_elements(moment, return_dtype=pl.String).alias("Started"),
-            pl.col("trigger").alias("By"),
-            pl.col("state").alias("State"),
-            pl.col("rule_version").alias("Rule"),
-        ),
-        border="horizontal",
-        hide_index=True,
-    )
-    steps = counts.filter(pl.col("run_id") == run_id).sort("position")
-    st.markdown(f"**Steps of the run on the screen** ({plain(run_id)})")
-    st.table(
-        steps.select(
-            pl.col("step").alias("Step"),
-            pl.col("rows_in").alias("In"),
-            pl.col("rows_out").alias("Out"),
-            pl.col("quarantined").alias("Set aside"),
-            pl.col("duplicate").alias("Duplicate"),
-            pl.col("superseded").alias("Superseded"),
-            pl.col("withdrawn").alias("Withdrawn"),
-        ),
-        border="horizontal",
-        hide_index=True,
+def _downloads(visit: Visit, files: pl.DataFrame, aside: pl.DataFrame) -> None:
+    sheets = [Sheet(name="Set aside", rows=aside), Sheet(name="Files", rows=files)]
+    origin = origin_of(visit, "Data quality: files, and what was set aside", HOW)
+    name = f"unstuck-data-quality-{visit.snapshot.run_id}"
+    files_out = [
+        ("All as Excel", f"{name}.xlsx", EXCEL, partial(as_excel, sheets, origin)),
+        ("Set aside as CSV", f"{name}-set-aside.csv", CSV, partial(as_csv, sheets[0])),
+        ("Files as CSV", f"{name}-files.csv", CSV, partial(as_csv, sheets[1])),
+    ]
+    show_downloads(
+        visit,
+        [
+            Export(
+                kind="runs",
+                label=label,
+                file_name=file_name,
+                mime=mime,
+                what=f"data quality: {label}",
+                make=make,
+            )
+            for label, file_name, mime, make in files_out
+        ],
     )

@@ -2,58 +2,119 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from dashboard import reading
-from dashboard.sparkline import scores_in, sparkline, sparkline_words
+from dashboard import reading, reviews
+from dashboard.queue_downloads import show_queue_downloads
+from dashboard.queue_order import MINUTES_A_CASE, ORDER_IN_WORDS, LookBack, Row, hour_of
+from dashboard.queue_rows import Told, show_case_link, show_rows
+from dashboard.review_panel import queue_reviews, show_saved
+from dashboard.review_saving import today
+from dashboard.review_sentences import queue_review_words, rule_in_words
 from dashboard.visit import Visit
-from dashboard.words import code_words, counted, mark, moment, plain, since, small
+from dashboard.words import code_words, counted, mark, moment, plain, small
 
-MINUTES_A_CASE = 12  # chosen: an hour for five cases; supervision as usual has about 2.5 a case
 MINUTES = (30, 60, 90)
+_FILTERS = (("therapist_id", "Therapist"), ("kind", "Kind"), ("site_id", "Site"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The queue in the parts it is shown in; rows of published_queue in the order of need."""
+
+    to_talk_about: list[dict[str, Any]]
+    resting: list[dict[str, Any]]
+    watched: list[dict[str, Any]]
+
+    @property
+    def order(self) -> list[str]:
+        """In which order "next case" goes through them."""
+        rows = [*self.to_talk_about, *self.watched, *self.resting]
+        return [row["case_id"] for row in rows]
 
 
 def show(visit: Visit) -> None:
     """Draw the queue."""
     visit.title("Supervision queue")
     visit.scope.require_cases()
+    visit.note_list("queue")
     with st.spinner("Reading the last published night ..."):
         rows = reading.queue(visit.snapshot, visit.scope)
+        told = queue_reviews(visit, rows)
+        due_elsewhere = _due_elsewhere(visit)
         standing = reading.standing(visit.snapshot, visit.scope)
-    st.markdown(small(_headline(visit, rows, standing)))
+    everything = parts_of(rows, told)
+    st.markdown(small(_headline(visit, everything, len(due_elsewhere), standing)))
+    show_saved(visit)
     minutes, kept = _controls(rows)
-    flagged, watched = kept.filter("is_flagged"), kept.filter(~pl.col("is_flagged"))
-    visit.memory["queue_order"] = [*flagged["case_id"], *watched["case_id"]]
-    room = minutes // MINUTES_A_CASE
+    parts = parts_of(kept, told)
+    visit.memory["queue_order"] = parts.order
+    hour = hour_of(parts.to_talk_about, due_elsewhere, minutes)
     with st.container(gap="xsmall"):
-        _rows(visit, flagged.head(room))
-        if flagged.is_empty():
-            st.info(_why_empty(rows, standing))
-        rest = flagged.slice(room)
-        if len(rest):
-            with st.expander(f"Show the other {counted(len(rest), 'case')}"):
-                _rows(visit, rest)
-        if len(watched):
-            with st.expander(f"Not flagged; to keep an eye on ({len(watched)})"):
-                _rows(visit, watched)
+        show_rows(visit, [*hour.cases, *hour.watched], told)
+        if not parts.to_talk_about:
+            st.info(_why_empty(rows, parts, standing))
+        _due(visit, hour.look_backs)
+        others = counted(len(hour.waiting), "case")
+        _folded(visit, "others", f"Show the other {others}", hour.waiting, told)
+        resting = f"Decided, resting for now ({len(parts.resting)})"
+        _folded(visit, "resting", resting, parts.resting, told)
+        watched = f"Not flagged; to keep an eye on ({len(parts.watched)})"
+        _folded(visit, "watched", watched, parts.watched, told)
+    show_queue_downloads(
+        visit,
+        parts.to_talk_about,
+        told,
+        hour,
+        minutes=minutes,
+        resting=len(parts.resting),
+    )
     st.markdown(small(_not_in_queue(standing)))
 
 
-def _headline(visit: Visit, rows: pl.DataFrame, standing: pl.DataFrame) -> str:
+def parts_of(rows: pl.DataFrame, told: Told) -> Parts:
+    """Split the queue: a flagged case that was decided about rests until it is due or changes."""
+    found: dict[str, list[dict[str, Any]]] = {"list": [], "resting": [], "watched": []}
+    for row in rows.to_dicts():
+        is_due = told[row["case_id"]][1].why in ("due", "overdue")
+        if not row["is_flagged"] and not is_due:
+            found["watched"].append(row)
+        elif told[row["case_id"]][1].is_in_list:
+            found["list"].append(row)
+        else:
+            found["resting"].append(row)
+    return Parts(to_talk_about=found["list"], resting=found["resting"], watched=found["watched"])
+
+
+def _due_elsewhere(visit: Visit) -> list[LookBack]:
+    """Return the cases outside the queue whose follow-up is due: a flag may have gone since."""
+    cases = reading.cases_outside_queue(visit.snapshot, visit.scope)
+    states = reviews.states(visit.workspace, today(), cases["case_id"].to_list())
+    return [
+        (case, states[case["case_id"]])
+        for case in cases.to_dicts()
+        if case["case_id"] in states and states[case["case_id"]].standing in ("due", "overdue")
+    ]
+
+
+def _headline(visit: Visit, parts: Parts, due_elsewhere: int, standing: pl.DataFrame) -> str:
     unjudged = standing.filter(pl.col("status") == "cannot_judge")["case_count"].sum()
     therapists = len(visit.scope.therapist_ids)
     whose = f"of your {counted(therapists, 'therapist')}" if therapists else "without a therapist"
-    return " · ".join(
-        [
-            f"State of {moment(visit.snapshot.published_at)}",
-            f"{counted(int(standing['case_count'].sum()), 'open case')} {whose}",
-            f"{rows['is_flagged'].sum()} to talk about",
-            f"{unjudged} cannot be judged now",
-        ]
-    )
+    said = [
+        f"State of {moment(visit.snapshot.published_at)}",
+        f"{counted(int(standing['case_count'].sum()), 'open case')} {whose}",
+        f"{len(parts.to_talk_about)} to talk about",
+        f"{len(parts.resting)} decided and resting" if parts.resting else "",
+        f"{due_elsewhere} more with a follow-up due" if due_elsewhere else "",
+        f"{unjudged} cannot be judged now",
+    ]
+    return " · ".join(part for part in said if part)
 
 
 def _controls(rows: pl.DataFrame) -> tuple[int, pl.DataFrame]:
@@ -72,11 +133,7 @@ def _controls(rows: pl.DataFrame) -> tuple[int, pl.DataFrame]:
         fitting = f"{minutes} minutes fit about {minutes // MINUTES_A_CASE} cases"
         st.markdown(small(fitting), width="content")
         with st.popover("Filter"):
-            for column, label in (
-                ("therapist_id", "Therapist"),
-                ("kind", "Kind"),
-                ("site_id", "Site"),
-            ):
+            for column, label in _FILTERS:
                 options = rows[column].drop_nulls().unique().sort().to_list()
                 chosen = st.multiselect(
                     label,
@@ -91,59 +148,48 @@ def _controls(rows: pl.DataFrame) -> tuple[int, pl.DataFrame]:
                 f"We reckon with {MINUTES_A_CASE} minutes a case. That number is chosen, not a "
                 "finding. Order: safety item, deteriorating, stuck, alliance; within a kind, the "
                 "least gain first, counted in clear changes of the measure, then who has waited "
-                "longest. What does not fit stays below, one click away: nothing is dropped."
+                f"longest. {ORDER_IN_WORDS} What does not fit stays below, one click away: "
+                "nothing is dropped. The printed agenda holds the same cases in the same order."
             )
+            st.markdown(rule_in_words())
     return minutes, rows
 
 
-def _rows(visit: Visit, rows: pl.DataFrame) -> None:
-    with st.container(gap="xsmall"):
-        for row in rows.to_dicts():
-            _row(visit, row)
+def _due(visit: Visit, found: Sequence[LookBack]) -> None:
+    if not found:
+        return
+    with st.container(border=True, key="due_elsewhere"):
+        st.markdown(f"**Follow-up due, no flag now ({len(found)})**")
+        for case, state in found:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                show_case_link(visit, case["case_id"])
+                st.markdown(plain(_now(case)), width="content")
+                words = queue_review_words(state, today=today())
+                st.markdown(small(plain(words)), width="content")
 
 
-def _row(visit: Visit, row: dict[str, Any]) -> None:
-    with st.container(border=True):
-        status, reason, way = st.columns([2, 5.9, 1.8], vertical_alignment="center")
-    status.markdown(mark(row["kind"]).markdown)
-    words = reason.container(gap=None)
-    words.markdown(f"### {plain(row['sentence'])}", anchors=False)
-    words.markdown("  \n".join(small(line) for line in (_facts(visit, row), _remarks(row)) if line))
-    scores = scores_in(row["sparkline"])
-    way = way.container(gap="xsmall")
-    way.image(
-        sparkline(scores, row["scale_minimum"], row["scale_maximum"]),
-        alt=sparkline_words(scores),
-    )
-    way.page_link(
-        visit.case_page,
-        label=f":blue[Open {plain(row['case_id'])}]",
-        query_params=visit.case_address(row["case_id"]),
-    )
+def _now(case: Row) -> str:
+    if not case["is_open"]:
+        return f"care has ended: {code_words(case['closed_class'] or 'outcome not known')}"
+    return f"now {mark(case['status'] or 'cannot_judge').text}"
 
 
-def _remarks(row: dict[str, Any]) -> str:
-    others = [mark(kind).text for kind in row["kinds"].split(",") if kind not in ("", row["kind"])]
-    remarks = [
-        row["also"],
-        f"also open: {', '.join(others)}" if others else "",
-        "" if row["is_verified"] else "an unverified number is behind it",
-    ]
-    return plain(" · ".join(remark for remark in remarks if remark))
+def _folded(visit: Visit, name: str, label: str, rows: Sequence[Row], told: Told) -> None:
+    """Draw rows behind one click; they are made only when that click comes."""
+    if not rows:
+        return
+    fold = st.expander(label, key=f"fold_{name}", on_change="rerun")
+    if fold.open:
+        with fold:
+            show_rows(visit, rows, told)
 
 
-def _facts(visit: Visit, row: dict[str, Any]) -> str:
-    seen = row["sessions_attended"]
-    facts = [
-        "sessions not sent" if seen is None else f"{counted(seen, 'session')} attended",
-        visit.last_contact(row["days_since_contact"]),
-        row["therapist_id"] or "no therapist",
-        since(row["since_session"], row["since_day"]),
-    ]
-    return plain(" · ".join(fact for fact in facts if fact))
-
-
-def _why_empty(rows: pl.DataFrame, standing: pl.DataFrame) -> str:
+def _why_empty(rows: pl.DataFrame, parts: Parts, standing: pl.DataFrame) -> str:
+    if parts.resting:
+        return (
+            "Nothing to talk about now: every flagged case here was decided about and rests. They "
+            "come back on their day, or at once when a new flag opens."
+        )
     if rows["is_flagged"].any():
         return "No flagged case matches the filter. Clear the filter to see them all."
     if standing.is_empty():

@@ -6,7 +6,10 @@ import polars as pl
 import streamlit as st
 
 from dashboard.chart_trend import trend_chart, trend_words
+from dashboard.figures import IN_TIME
+from dashboard.trend_blocks import benchmark_words, show_differences
 from dashboard.words import plain, small
+from data_contracts.benchmarks import OFFICIAL, benchmarks_of
 from data_contracts.talking_therapies_words import (
     FIGURES_IN_ORDER,
     SECTION,
@@ -38,9 +41,16 @@ def show_official(outcomes: pl.DataFrame, preset: str) -> None:
         "\n".join(
             f"- **{plain(figure_title(figure))}:** "
             + plain(figure_sentence(by_figure[figure], preset))
+            + "".join(
+                f"  \n  {small(plain(benchmark_words(each)))}"
+                for each in benchmarks_of(OFFICIAL + figure)
+            )
             for figure in FIGURES_IN_ORDER
             if figure in by_figure
         )
+    )
+    show_differences(
+        [each for figure in FIGURES_IN_ORDER for each in benchmarks_of(OFFICIAL + figure)]
     )
     tables = _charts(outcomes, preset)
     _not_in_the_figures(outcomes, preset)
@@ -65,7 +75,7 @@ def _charts(outcomes: pl.DataFrame, preset: str) -> dict[str, pl.DataFrame]:
 
 def _chart(outcomes: pl.DataFrame, figure: str, preset: str) -> pl.DataFrame:
     rows = outcomes.filter((pl.col("figure") == figure) & (pl.col("category") == ALL))
-    quarters = rows.filter(pl.col("period") != ALL).sort("period").tail(QUARTERS_SHOWN)
+    quarters = rows.filter(pl.col("period") != ALL).sort(IN_TIME).tail(QUARTERS_SHOWN)
     labelled = pl.concat([rows.filter(pl.col("period") == ALL), quarters])
     labelled = labelled.with_columns(
         label=pl.col("period").replace({ALL: WHOLE_PRACTICE}),
@@ -75,8 +85,8 @@ def _chart(outcomes: pl.DataFrame, figure: str, preset: str) -> pl.DataFrame:
     )
     title = figure_title(figure)
     st.markdown(f"**{plain(title)}**" + ("" if len(quarters) else ", whole practice only"))
-    st.altair_chart(
-        trend_chart(labelled, labelled["label"].to_list()),
+    st.vega_lite_chart(
+        trend_chart(labelled, labelled["label"].to_list()).to_dict(),
         theme=None,
         alt=trend_words(f"{title}, by quarter of the end", labelled),
         key=f"official_{figure}",

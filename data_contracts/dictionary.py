@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from data_contracts.contract import Column, Layer, Privacy, Table
+from data_contracts.lenses import LensRow, lens_contract
 from data_contracts.measure import Measure
 from data_contracts.measures import built_in_measures
 from data_contracts.tables import EVERY_TABLE, VERSIONS
 from data_contracts.tables_incoming import INCOMING
+from data_contracts.workspace_tables import STORED
 
 PAGE = Path("docs") / "data_dictionary.md"
 
@@ -32,7 +34,7 @@ _LAYERS = {
     Layer.KEPT: "What is never made anew. In `warehouse.duckdb`.",
     Layer.CASES: "What a supervisor's screens read. In `<run>.cases.duckdb`; never for managers.",
     Layer.AGGREGATES: "What everybody's screens may read. In `<run>.aggregates.duckdb`.",
-    Layer.STORE: "What the screens write. In a store of their own.",
+    Layer.STORE: "What the screens write. In `workspace.sqlite`, or the PostgreSQL database set.",
 }
 _HEAD = """\
 # Data dictionary
@@ -48,11 +50,12 @@ def data_dictionary() -> str:
     """Return the whole page."""
     parts = [_HEAD, _privacy_classes()]
     for layer, meaning in _LAYERS.items():
-        tables = [table for table in EVERY_TABLE if table.layer is layer]
+        tables = [table for table in (*EVERY_TABLE, *STORED) if table.layer is layer]
         if tables:
             parts.append(f"## {layer.value.capitalize()}\n\n{meaning}")
             parts += [_table(table) for table in tables]
     parts.append(_measures(built_in_measures()))
+    parts.append(_lenses())
     return "\n\n".join(parts) + "\n"
 
 
@@ -128,6 +131,24 @@ def _measures(measures: dict[str, Measure]) -> str:
         "[decision 0003](decisions/0003-contradicting-sources.md)."
     )
     return f"## Measures\n\n{told}\n\n{_grid(heads, [_measure(one) for one in measures.values()])}"
+
+
+def _lenses() -> str:
+    told = (
+        "Where to look when a case is stuck, in the order in which it is asked; how the rows are "
+        "put in order: [lenses.md](lenses.md). Questions and sentences: `lenses.toml`."
+    )
+    heads = ("row", "lens", "needs", "rule", "evidence", "source", "numbers")
+    return f"## Lenses\n\n{told}\n\n{_grid(heads, [_lens(row) for row in lens_contract().rows])}"
+
+
+def _lens(row: LensRow) -> tuple[str, ...]:
+    numbers = "; ".join(
+        f"{threshold.value:g} {threshold.meaning} ({threshold.source})"
+        for threshold in row.thresholds.values()
+    )
+    where = f"{row.lens} (caseload view)" if row.place == "caseload" else row.lens
+    return f"`{row.id}`", where, row.needs, row.computed, row.evidence, row.source, numbers
 
 
 def _measure(measure: Measure) -> tuple[str, ...]:

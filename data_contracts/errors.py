@@ -61,6 +61,18 @@ class NotAvailableError(UnstuckError):
     exit_code = 11
 
 
+class WorkspaceError(UnstuckError):
+    """The store of reviews, sign-ins and the audit log cannot be used."""
+
+    exit_code = 12
+
+
+class SendingError(UnstuckError):
+    """A message could not be handed to its receivers."""
+
+    exit_code = 13
+
+
 def nearest(word: str, known: list[str]) -> str:
     """Return " (did you mean 'x'?)" for the known word most like this one, or nothing."""
     from difflib import get_close_matches

@@ -38,6 +38,7 @@ class LastRun(BaseModel):
     started_at: datetime
     finished_at: datetime | None = None
     message: str = ""
+    """Why it failed, or what it warned of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,16 @@ class Places:
     def last_run_file(self) -> Path:
         """How the last night ended."""
         return self.home / "last_run.json"
+
+    @property
+    def workspace(self) -> Path:
+        """Reviews, sign-ins and the audit log, where no database server is set."""
+        return self.home / "workspace.sqlite"
+
+    @property
+    def last_digest_file(self) -> Path:
+        """What the last digest that was sent stood on."""
+        return self.home / "last_digest.json"
 
     @property
     def prefect(self) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -16,6 +17,8 @@ from pydantic_settings import (
 
 from data_contracts.errors import ContractError, nearest
 from data_contracts.places import Places
+
+Role = Literal["supervisor", "manager", "analyst"]
 
 _SAFETY_TEXT = (
     "This item is shown as it was answered. It is not crisis detection. Follow your practice's own "
@@ -42,6 +45,94 @@ class Roles(_Section):
     )
 
 
+class SignedInUser(_Section):
+    """What one person may see, where the settings say so and not the provider."""
+
+    roles: list[Role] = Field(default_factory=list, description="what this person is")
+    supervisor_id: str = Field(default="", description="whose therapists a supervisor sees")
+
+
+class SignIn(_Section):
+    """Who may come in, by an OpenID Connect provider. Without a provider there is no sign-in."""
+
+    provider: str = Field(
+        default="", description="address of the provider's openid-configuration; empty: no sign-in"
+    )
+    client_id: str = Field(default="", description="name of unstuck at the provider")
+    client_secret_file: str = Field(
+        default="",
+        description="file with the client secret; else the variable UNSTUCK_CLIENT_SECRET",
+    )
+    address: str = Field(default="", description="where people reach the screens, without a path")
+    user_claim: str = Field(
+        default="sub", description="claim that names the person in reviews, audit log and users"
+    )
+    role_claim: str = Field(default="", description="claim that holds the person's roles or groups")
+    supervisor_values: list[str] = Field(
+        default_factory=list, description="values of role_claim that make a supervisor"
+    )
+    manager_values: list[str] = Field(
+        default_factory=list, description="values of role_claim that make a manager"
+    )
+    analyst_values: list[str] = Field(
+        default_factory=list, description="values of role_claim that make an analyst"
+    )
+    supervisor_claim: str = Field(default="", description="claim that holds the supervisor id")
+    therapists_claim: str = Field(
+        default="", description="claim that lists a supervisor's therapists, instead of the tables"
+    )
+    users: dict[str, SignedInUser] = Field(
+        default_factory=dict, description="person = their roles; replaces what the claims say"
+    )
+    refused: list[str] = Field(
+        default_factory=list, description="people who are kept out whatever the provider says"
+    )
+    idle_minutes: int = Field(
+        default=30, ge=1, le=480, description="minutes without a click that end a sign-in"
+    )
+    session_hours: int = Field(
+        default=12, ge=1, le=24, description="hours after which everybody signs in again"
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether people must sign in."""
+        return bool(self.provider)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if not self.is_on:
+            if self.model_fields_set:
+                message = (
+                    "sign_in is begun but names no provider: set provider to the address of its "
+                    "openid-configuration, or take the section out"
+                )
+                raise ValueError(message)
+            return self
+        for name in ("client_id", "address"):
+            if not getattr(self, name):
+                message = f"sign_in needs {name}"
+                raise ValueError(message)
+        for name in ("provider", "address"):
+            if not _is_protected(getattr(self, name)):
+                message = (
+                    f"{name} must begin with https://; http:// is for 127.0.0.1 and localhost only"
+                )
+                raise ValueError(message)
+        if urlsplit(self.address).path.strip("/"):
+            message = "address must be without a path, such as https://unstuck.example.org"
+            raise ValueError(message)
+        return self
+
+
+def _is_protected(address: str) -> bool:
+    parts = urlsplit(address)
+    is_local = parts.hostname in ("127.0.0.1", "localhost", "::1")
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_local)
+    )
+
+
 class Care(_Section):
     """How a course of care is told apart."""
 
@@ -51,6 +142,10 @@ class Care(_Section):
     problem_measures: dict[str, str] = Field(
         default_factory=dict,
         description="problem code = measure that stands for it; added to the built-in list",
+    )
+    drop_out_codes: list[str] = Field(
+        default_factory=list,
+        description="codes of end_reason that mean dropping out; added to the built-in list",
     )
 
 
@@ -80,6 +175,30 @@ class Dashboard(_Section):
     port: int = Field(default=8501, ge=1024, le=65535, description="port on 127.0.0.1")
 
 
+class Workspace(_Section):
+    """Where the screens keep reviews, sign-ins and the audit log."""
+
+    # May hold a password: never part of what is printed.
+    url: str = Field(
+        default="",
+        repr=False,
+        description="PostgreSQL database of reviews and audit; empty: a SQLite file in the home",
+    )
+    free_text: bool = Field(
+        default=False, description="let supervisors add a short note to a review"
+    )
+
+
+class DigestSettings(_Section):
+    """Whether and when a weekly message without client data is sent."""
+
+    addresses_file: str = Field(
+        default="",
+        description="file with one apprise address a line, for you alone to read; empty: no digest",
+    )
+    schedule: str = Field(default="0 7 * * 1", description="when it is sent, cron")
+
+
 class Settings(BaseSettings):
     """All settings of one practice. Clinical numbers live in contracts, not here."""
 
@@ -97,12 +216,19 @@ class Settings(BaseSettings):
     )
     case_key_file: str = Field(default="", description="file with the key for keyed case ids")
     roles: Roles = Field(default_factory=Roles, description="who sees what")
+    sign_in: SignIn = Field(default_factory=SignIn, description="who may come in")
     care: Care = Field(default_factory=Care, description="how a course of care is told apart")
     publishing: Publishing = Field(
         default_factory=Publishing, description="what the night keeps and hides"
     )
     curves: Curves = Field(default_factory=Curves, description="when curves are fitted")
     dashboard: Dashboard = Field(default_factory=Dashboard, description="where screens are served")
+    workspace: Workspace = Field(
+        default_factory=Workspace, description="where reviews and the audit log are kept"
+    )
+    digest: DigestSettings = Field(
+        default_factory=DigestSettings, description="a weekly message without client data"
+    )
     rule: dict[str, float] = Field(
         default_factory=dict,
         description="thresholds of the status rule that this practice overrides",

@@ -141,6 +141,11 @@ SESSIONS = Table(
         _practice_day(),
         _therapist_id(nullable=True),
         clinical("attended", "boolean", "whether the client came"),
+        _optional(
+            "is_late_cancellation",
+            "boolean",
+            "whether it was cancelled late, by the practice's own meaning of late",
+        ),
     ),
 )
 
@@ -194,6 +199,11 @@ HOMEWORK = Table(
         clinical("assigned", "boolean", "whether anything was agreed"),
         _optional("done_percent", "double", "share done", minimum=0, maximum=100, unit="per cent"),
         _optional("quality", "double", "how well, 0 not at all to 4 fully", minimum=0, maximum=4),
+        _optional(
+            "hindrance",
+            "text",
+            "what got in the way: forgot, no_time, too_big, lost_faith; others count as one",
+        ),
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from data_contracts.contract import Column, Layer, Privacy, Table, clinical, technical
+from data_contracts.lenses import LENSES_IN_ORDER, STRENGTHS_IN_ORDER
 from data_contracts.tables_incoming import CASES, SCORES
 from data_contracts.tables_ledger import RUN_ID
 
@@ -300,6 +301,34 @@ FORECASTS = Table(
     ),
 )
 
+LENSES = Table(
+    name="lenses",
+    one_row_is="a place to look in an open case in the queue, with what was seen there",
+    layer=Layer.JUDGED,
+    key=("case_id", "row_id"),
+    note="A prompt for a talk. No status and no flag looks at it. What each row looks at, asks and "
+    "rests on: lenses.toml. A row without data says so.",
+    columns=(
+        CASE_ID,
+        technical("row_id", "text", "the row of lenses.toml"),
+        technical("lens", "text", "the lens it belongs to", values=LENSES_IN_ORDER),
+        clinical("position", "bigint", "place among the rows of the case, from 1", unit="count"),
+        clinical("is_leading", "boolean", "the first sign behind safety and missing data"),
+        clinical(
+            "strength",
+            "text",
+            "how clear the sign is; empty where nothing stands out",
+            nullable=True,
+            values=STRENGTHS_IN_ORDER,
+        ),
+        clinical("has_data", "boolean", "whether there were data to look at"),
+        technical("is_question_only", "boolean", "whether it is asked and never inferred"),
+        clinical("day", "bigint", "last contact it rests on", nullable=True),
+        clinical("sentence", "text", "what was seen, in words; may be empty"),
+        clinical("parameters", "text", "the numbers in the sentence, JSON"),
+    ),
+)
+
 FLAGS = Table(
     name="flags",
     one_row_is="an episode of a case being flagged",
@@ -355,5 +384,6 @@ JUDGED: tuple[Table, ...] = (
     ALLIANCE_POINTS,
     EVENTS,
     FORECASTS,
+    LENSES,
 )
 KEPT: tuple[Table, ...] = (CURVES, CHANGE_REFERENCES, FLAGS, SHOWN)

@@ -15,6 +15,7 @@ from data_contracts.tables_judged import (
     FLAG_KINDS,
     FLAGS,
     FORECASTS,
+    LENSES,
     REASONS,
     SHOWN,
     STATUSES,
@@ -139,10 +140,47 @@ PUBLISHED_TRENDS = Table(
     "rounded counts.",
     columns=(
         _aggregate("figure", "text", "what is counted: status_mix, reliable_improvement, ..."),
-        _aggregate("period", "text", "quarter on the practice clock, 'all', or 'now'"),
-        _aggregate("site_id", "text", "site, or 'all'"),
+        _aggregate("period", "text", "quarter or month on the practice clock, 'all', or 'now'"),
+        _aggregate("site_id", "text", "site, or 'all'; months are there for 'all' only"),
         _aggregate("category", "text", "category within the figure, or 'all'"),
         *_figures_after_suppression("share"),
+    ),
+)
+
+PUBLISHED_TREND_GROUPS = Table(
+    name="published_trend_groups",
+    one_row_is="a figure for a group of cases by problem, age, sex or ethnicity, after suppression",
+    layer=Layer.AGGREGATES,
+    key=("figure", "dimension", "group_id", "period"),
+    note="Suppressed together with published_trends: what either shows gives no small count of the "
+    "other away. In order of codes, never a rank.",
+    columns=(
+        _aggregate("figure", "text", "what is counted, as in published_trends"),
+        _aggregate("dimension", "text", "problem, age_band, sex or ethnicity"),
+        _aggregate("group_id", "text", "the practice's code, 'not given' or 'other groups'"),
+        _aggregate("period", "text", "'all'; of problems also quarters"),
+        *_figures_after_suppression("share"),
+    ),
+)
+
+PUBLISHED_FUNNEL = Table(
+    name="published_funnel",
+    one_row_is="a site's share beside what chance alone would let it be, in order of sites",
+    layer=Layer.AGGREGATES,
+    key=("figure", "site_id"),
+    note="From the rounded counts of published_trends; sites whose share is hidden are not there. "
+    "Never a rank: cases of sites differ in how they began.",
+    columns=(
+        _aggregate("figure", "text", "what is counted, as in published_trends"),
+        _aggregate("site_id", "text", "site"),
+        _aggregate("denominator", "bigint", "cases at all, rounded", unit="cases"),
+        _aggregate("rate", "double", "share"),
+        _aggregate("practice_rate", "double", "share of the whole practice"),
+        _aggregate("low_95", "double", "95 % limit of the funnel, lower"),
+        _aggregate("high_95", "double", "95 % limit of the funnel, upper"),
+        _aggregate("low_998", "double", "99.8 % limit of the funnel, lower"),
+        _aggregate("high_998", "double", "99.8 % limit of the funnel, upper"),
+        _aggregate("place", "text", "inside, beyond 95 %, beyond 99.8 %"),
     ),
 )
 
@@ -178,8 +216,32 @@ PUBLISHED_CASELOAD = Table(
         clinical("effect_low", "double", "95 % interval, lower end", nullable=True),
         clinical("effect_high", "double", "95 % interval, upper end", nullable=True),
         clinical("funnel", "text", "inside, beyond 95 %, beyond 99.8 %", nullable=True),
+        clinical("mean_of_all", "double", "mean effect of all therapists' cases", nullable=True),
+        clinical("funnel_low_95", "double", "95 % limit for so many cases", nullable=True),
+        clinical("funnel_high_95", "double", "its upper limit", nullable=True),
+        clinical("funnel_low_998", "double", "99.8 % limit for so many cases", nullable=True),
+        clinical("funnel_high_998", "double", "its upper limit", nullable=True),
         clinical("is_suppressed", "boolean", "hidden because of small numbers"),
         technical("reference_name", "text", "the run whose reference is used"),
+    ),
+)
+
+PUBLISHED_THERAPIST_LENSES = Table(
+    name="published_therapist_lenses",
+    one_row_is="what a lens row about therapists says of one of them; in order of ids",
+    layer=Layer.CASES,
+    key=("therapist_id", "row_id"),
+    note="Never a rank, and never from few cases. For the therapist and their supervisor only, "
+    "beside published_caseload.",
+    columns=(
+        THERAPISTS.column("therapist_id"),
+        technical("row_id", "text", "the row of lenses.toml"),
+        clinical("case_count", "bigint", "cases with ratings, rounded", nullable=True),
+        clinical("effect", "double", "difference from all, shrunken, of 100 cases", nullable=True),
+        clinical("effect_low", "double", "95 % interval, lower end", nullable=True),
+        clinical("effect_high", "double", "95 % interval, upper end", nullable=True),
+        clinical("sentence", "text", "the same in words; empty where nothing is shown"),
+        clinical("is_suppressed", "boolean", "hidden because of small numbers"),
     ),
 )
 
@@ -208,6 +270,7 @@ _CASE_TABLES = (
     ALLIANCE_POINTS,
     EVENTS,
     FORECASTS,
+    LENSES,
     FLAGS,
     SHOWN,
 )
@@ -229,6 +292,7 @@ PUBLISHED_FOR_CASES: tuple[Table, ...] = (
     PUBLISHED_CASES,
     PUBLISHED_QUEUE,
     PUBLISHED_CASELOAD,
+    PUBLISHED_THERAPIST_LENSES,
     PUBLISHED_MEASURES,
     *(_as_published(table) for table in _CASE_TABLES),
     _as_published(SESSIONS),
@@ -238,6 +302,8 @@ PUBLISHED_FOR_CASES: tuple[Table, ...] = (
 )
 PUBLISHED_FOR_ALL: tuple[Table, ...] = (
     PUBLISHED_TRENDS,
+    PUBLISHED_TREND_GROUPS,
+    PUBLISHED_FUNNEL,
     PUBLISHED_TALKING_THERAPIES,
     PUBLISHED_QUARANTINE,
     replace(PUBLISHED_MEASURES, layer=Layer.AGGREGATES),

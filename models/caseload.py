@@ -40,6 +40,22 @@ REASONS = {
 MINIMUM_CASES = 5
 """A therapist with fewer cases is not shown, whatever the suppression rule (ours)."""
 ONE_SITE = "(site not told)"
+FUNNEL_LIMITS = (
+    "mean_of_all",
+    "funnel_low_95",
+    "funnel_high_95",
+    "funnel_low_998",
+    "funnel_high_998",
+)
+_NUMBERS = (
+    "case_count",
+    "mean_saes",
+    "effect",
+    "effect_low",
+    "effect_high",
+    "funnel",
+    *FUNNEL_LIMITS,
+)
 FUNNEL_COUNTS = (5, 10, 15, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500)
 
 
@@ -50,7 +66,9 @@ class Caseload:
     therapists: pl.DataFrame
     """By id: `therapist_id, site_id, case_count` (rounded), `mean_saes` as it is, `effect`
     (shrunken difference from the mean), its 95 % interval `effect_low, effect_high`, `funnel`
-    (inside, beyond 95 %, beyond 99.8 %), `is_suppressed` (all others null)."""
+    (inside, beyond 95 %, beyond 99.8 %), `mean_of_all` and the limits it was judged by there,
+    `funnel_low_95, funnel_high_95, funnel_low_998, funnel_high_998` (of `mean_saes`),
+    `is_suppressed` (all others null)."""
     sites: pl.DataFrame
     """The same by site, without `therapist_id`; effects null where sites are not in the model."""
     funnel: pl.DataFrame
@@ -164,7 +182,7 @@ def caseload(
         therapists=_published(groups, fit.therapists if fit else None, shown[0], rule, funnel),
         sites=_published(
             by_site.sort("site_id"), fit.sites if fit else None, shown[1], rule, None
-        ).drop("funnel"),
+        ).drop("funnel", *FUNNEL_LIMITS),
         funnel=funnel.limits() if funnel else pl.DataFrame(),
         variances=variances,
         case_count=0 if too_few else rounded(used.height, rule),
@@ -202,6 +220,22 @@ class _Funnel:
             ),
             dtype=pl.String,
         )
+
+    def limits_of(self, counts: pl.Series) -> list[pl.Series]:
+        """Return the mean of all and the limits that `places` judges by, one column each."""
+        columns = [pl.Series(np.full(len(counts), self.mean))]
+        for z in (Z_95, Z_998):
+            columns += map(
+                pl.Series,
+                funnel_limits(
+                    counts.to_numpy(),
+                    mean=self.mean,
+                    sd=self.sd,
+                    z=z,
+                    overdispersion=self.overdispersion,
+                ),
+            )
+        return columns
 
     def limits(self) -> pl.DataFrame:
         columns: dict[str, object] = {"case_count": FUNNEL_COUNTS}
@@ -281,12 +315,20 @@ def _published(
         effect_low=unknown if effects is None else pl.Series(effects.low).round(2),
         effect_high=unknown if effects is None else pl.Series(effects.high).round(2),
         funnel=unknown.cast(pl.String) if funnel is None else funnel.places(groups),
+        **dict(
+            zip(
+                FUNNEL_LIMITS,
+                [unknown] * len(FUNNEL_LIMITS)
+                if funnel is None
+                else [limit.round(2) for limit in funnel.limits_of(groups["count"])],
+                strict=True,
+            )
+        ),
         is_suppressed=~pl.col(key).is_in(shown),
     )
-    numbers = ("case_count", "mean_saes", "effect", "effect_low", "effect_high", "funnel")
     return table.select(
         *(name for name in ("therapist_id", "site_id") if name in groups.columns),
-        pl.when(~pl.col("is_suppressed")).then(pl.col(numbers)),
+        pl.when(~pl.col("is_suppressed")).then(pl.col(_NUMBERS)),
         "is_suppressed",
     ).sort(key)
 

@@ -76,7 +76,8 @@ def with_forecast_words(forecasts: pl.DataFrame, measures: Mapping[str, Measure]
                     gain_ahead=row["gain_when"],
                 )
             )
-        sentences.append(_similar(row, words))
+        measure = measures.get(str(row["measure_id"]))
+        sentences.append(_similar(row, words, _worst_score(measure) if measure else ""))
         said.append(json.dumps(sentences))
     return forecasts.with_columns(sentences=pl.Series(said, dtype=pl.String))
 
@@ -116,11 +117,19 @@ def _heading(row: Mapping[str, object], words: Mapping[str, str]) -> str:
     )  # fmt: skip
 
 
-def _similar(row: Mapping[str, object], words: Mapping[str, str]) -> str:
+def _worst_score(measure: Measure) -> str:
+    worst = measure.maximum if measure.direction > 0 else measure.minimum
+    return f"{worst:g}"
+
+
+def _similar(row: Mapping[str, object], words: Mapping[str, str], worst: str) -> str:
     if row["similar_expected"] is None:
         why = REASONS.get(str(row["similar_reason"]), "too few ended cases so far")
         return words["no_similar"].format(why=why)
     return words["similar"].format(
-        count=row["similar_count"], expected=row["similar_expected"], worse=row["similar_worse"],
+        count=row["similar_count"], expected=row["similar_expected"],
+        was_worse=words["at_worst" if row["similar_worse"] == worst else "worse_than"].format(
+            worse=row["similar_worse"]
+        ),
         later=f"{count_word(SCORES_AHEAD)} scores", effective=row["similar_effective"],
     )  # fmt: skip

@@ -1,8 +1,9 @@
-"""Which counts of people may be shown, and how exactly?
+"""Which counts of people may be shown of one table, and how exactly?
 
 Small counts are hidden, the others rounded, rates and intervals come from the rounded counts. A
 hidden count could be had back from its margins (a total less its other parts), so in every sum
-with exactly one hidden member another is hidden too, until no such sum is left.
+with exactly one hidden member another is hidden too, until no such sum is left. Enough for a table
+that stands alone, as the caseload's; trends overlap and go by models/derivable_counts.py.
 
 Sources: OpenSAFELY output policy (hide <= 7, round to 5); England's Talking Therapies (R1) as a
 preset; intervals Wilson (1927).
@@ -42,7 +43,10 @@ def wilson(numerator: int, denominator: int) -> tuple[float, float]:
     centre = (share + widening / 2) / (1 + widening)
     half = _Z_95 * sqrt(share * (1 - share) / denominator + widening / (4 * denominator))
     half /= 1 + widening
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # None of all is an end of its own: computed, it would be off by what a float cannot hold.
+    low = 0.0 if numerator <= 0 else centre - half
+    high = 1.0 if numerator >= denominator else centre + half
+    return low, high
 
 
 def rounded(count: int, rule: SuppressionRule) -> int:
@@ -56,7 +60,7 @@ def rounded(count: int, rule: SuppressionRule) -> int:
 
 
 def suppress(counts: pl.DataFrame, rule: SuppressionRule) -> pl.DataFrame:
-    """Return published_trends from raw counts.
+    """Return what may be shown of one table of raw counts.
 
     Parameters
     ----------

@@ -38,7 +38,8 @@ def checks(places: Places) -> list[Check]:
     """Look at interpreter, packages, home, settings, inputs, what is published, disk and port."""
     found = [_python(), *_packages(), _home(places), _settings(places), *_inputs(places)]
     found += [_measures(places), _published(places)]
-    found += [_last_run(places), _disk(places), _port(places)]
+    found += [_last_run(places), *_digest(places), *_screens(places)]
+    found += [_disk(places), _port(places)]
     return found
 
 
@@ -135,6 +136,49 @@ def _last_run(places: Places) -> Check:
     return Check(
         what="last run", is_fine=is_fine, told=f"{told}: {last.message}" if last.message else told
     )
+
+
+def _digest(places: Places) -> list[Check]:
+    """Look at the file of receivers where the settings name one."""
+    from pipelines.sending import addresses_in, addresses_of
+
+    try:
+        file = addresses_of(places)
+    except UnstuckError:  # told as "settings"
+        return []
+    if file is None:
+        return []
+    try:
+        count = len(addresses_in(file))
+    except UnstuckError as error:
+        return [Check(what="digest", is_fine=False, told=str(error))]
+    told = f"{count} {'receiver' if count == 1 else 'receivers'} in {file}"
+    return [Check(what="digest", is_fine=True, told=told)]
+
+
+def _screens(places: Places) -> list[Check]:
+    """Look at what the screens need to let people in and to keep what they decide."""
+    from data_contracts.client_secret import client_secret
+    from pipelines.reading_audit import last_event_at
+
+    try:
+        settings = settings_of(places)
+    except UnstuckError:  # told as "settings"
+        return []
+    told = "off: a role is chosen, on this machine only"
+    try:
+        if settings.sign_in.is_on:
+            client_secret(places, settings.sign_in)
+            told = f"by {settings.sign_in.provider}, at {settings.sign_in.address}"
+        found = [Check(what="sign-in", is_fine=True, told=told)]
+    except UnstuckError as error:
+        found = [Check(what="sign-in", is_fine=False, told=str(error))]
+    try:
+        last = last_event_at(places, settings)
+    except UnstuckError as error:
+        return [*found, Check(what="workspace", is_fine=False, told=str(error))]
+    told = f"last written {last:%Y-%m-%d %H:%M} UTC" if last else "nothing written yet"
+    return [*found, Check(what="workspace", is_fine=True, told=told)]
 
 
 def _disk(places: Places) -> Check:

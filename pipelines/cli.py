@@ -16,10 +16,13 @@ import typer
 
 from data_contracts.errors import UnstuckError
 from pipelines.cli_alliance import alliance
+from pipelines.cli_audit import audit
 from pipelines.cli_caseload import caseload
 from pipelines.cli_change import change
+from pipelines.cli_digest import digest
 from pipelines.cli_gains import gains
 from pipelines.cli_growth import growth
+from pipelines.cli_processes import processes
 from pipelines.cli_similar import similar
 from pipelines.cli_talking_therapies import talking_therapies
 
@@ -175,6 +178,12 @@ app.command(
 
 
 app.command(
+    epilog="Example: unstuck processes diary.csv --case client --time day --outcome low_mood "
+    "--process worry"
+)(processes)
+
+
+app.command(
     name="talking-therapies",
     epilog="Example: unstuck talking-therapies scores.csv --cases cases.csv --case client "
     "--time week --measure questionnaire --score total",
@@ -234,6 +243,12 @@ def serve(
         cron=cron or settings.schedule,
         port=port or settings.dashboard.port,
     )
+
+
+app.command(epilog="Example: unstuck digest --home ~/practice --send")(digest)
+
+
+app.command(epilog="Example: unstuck audit --home ~/practice --case C-00012")(audit)
 
 
 @app.command(epilog="Example: unstuck demo --cases 2000 --home ./unstuck-demo")

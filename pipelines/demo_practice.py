@@ -19,7 +19,7 @@ from pipelines.demo_calendar import Calendar, draw_calendar
 from pipelines.demo_courses import TrueCourses, draw_true_courses, truth_of_courses
 from pipelines.demo_dirty_rows import DIRTY_SCORES, DIRTY_SESSIONS, soil
 from pipelines.demo_reasons import draw_homework, draw_reasons, truth_of_reasons
-from pipelines.demo_scores import draw_scores
+from pipelines.demo_scores import draw_scores, draw_support_scores
 from pipelines.demo_tables import (
     SITES,
     cases_table,
@@ -30,6 +30,8 @@ from pipelines.demo_tables import (
     site_of_therapists,
     therapists_table,
 )
+
+_SUPPORT = 1  # a generator beside that of the seed, for what was added later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +101,14 @@ def simulate_practice(*, cases: int, seed: int, dirty_rows: bool = True) -> Prac
         sessions, in_sessions = soil(rng, sessions, DIRTY_SESSIONS)
         dirty_counts |= {f"scores.{kind}": count for kind, count in in_scores.items()}
         dirty_counts |= {f"sessions.{kind}": count for kind, count in in_sessions.items()}
+    support = draw_support_scores(np.random.default_rng([seed, _SUPPORT]), calendar, reasons)
     truth = pl.concat([truth_of_courses(courses), truth_of_reasons(reasons)], how="horizontal")
     return Practice(
         sites=pl.DataFrame({"site_id": SITES}),
         therapists=therapists,
         cases=sent_cases,
         sessions=sessions,
-        scores=scores,
+        scores=pl.concat([scores, scores_table(support, people)]),
         homework=homework_table(homework, calendar, people),
         truth=truth.select(case_ids, pl.all(), pl.Series("has_gad7", has_gad7)),
         truth_by_session=_truth_by_session(calendar, courses, case_ids),

@@ -1,8 +1,8 @@
 """Which reasons for being stuck are planted in the simulated cases? Four, and how they show.
 
-Simulated. Alliance and hope show in the scores, homework in its own table; `unsupportive` people
-around the client are in the truth only. Each reason is drawn apart from the others, and more often
-for `no_change` and `decline`. Every number is chosen unless a source (R#) stands beside it.
+Simulated. Alliance, hope and support show in the scores, homework in its own table. Each reason is
+drawn apart from the others, and more often for `no_change` and `decline`. Every number is chosen
+unless a source (R#) stands beside it.
 """
 
 from dataclasses import dataclass
@@ -47,6 +47,10 @@ REPAIR_LEAST, REPAIR_MOST = 1, 3  # sessions from the drop to being back
 HIGHEST_EXPECTATION = 10
 EXPECTATION_MEAN, EXPECTATION_SD, EXPECTATION_NOISE_SD = 6.5, 1.2, 0.7
 EXPECTATION_FALL = 0.4  # points per session where hope is falling
+
+HIGHEST_SUPPORT = 10
+SUPPORT_MEANS = np.array([7.0, 2.5])  # by support kind
+SUPPORT_SD, SUPPORT_NOISE_SD = 1.3, 1.0
 
 ASSIGNED_SHARE = np.array([0.85, 0.85, 0.08])  # by homework kind
 DONE_MEAN = np.array([75.0, 12.0, 50.0])  # per cent, by homework kind
@@ -139,6 +143,14 @@ def draw_expectation(rng: np.random.Generator, reasons: PlantedReasons) -> Count
     fall = EXPECTATION_FALL * is_falling[:, None] * np.arange(SESSIONS_AT_MOST)
     noise: Numbers = rng.normal(0, EXPECTATION_NOISE_SD, shape)
     return as_score(own_mean[:, None] - fall + noise, HIGHEST_EXPECTATION)
+
+
+def draw_support(rng: np.random.Generator, reasons: PlantedReasons) -> Counts:
+    """Draw support from others, shape (cases, sessions), 0 to 10, 10 is best."""
+    shape = (len(reasons.support), SESSIONS_AT_MOST)
+    own_mean = SUPPORT_MEANS[reasons.support] + rng.normal(0, SUPPORT_SD, shape[0])
+    noise: Numbers = rng.normal(0, SUPPORT_NOISE_SD, shape)
+    return as_score(own_mean[:, None] + noise, HIGHEST_SUPPORT)
 
 
 def draw_homework(rng: np.random.Generator, reasons: PlantedReasons) -> Homework:

@@ -11,7 +11,7 @@ from pipelines.demo_calendar import Calendar
 from pipelines.demo_courses import HIGHEST_GAD7, HIGHEST_PHQ9, TrueCourses
 from pipelines.demo_draws import Counts, Truths, as_score
 from pipelines.demo_kinds import KINDS
-from pipelines.demo_reasons import PlantedReasons, draw_expectation, draw_srs
+from pipelines.demo_reasons import PlantedReasons, draw_expectation, draw_srs, draw_support
 
 RESIDUAL_SD_PHQ9 = 2.4  # generate_sessions.py
 RESIDUAL_SD_GAD7 = 2.0  # about SD 4.7 and retest .83 of the measure (measures.csv, recalled there)
@@ -24,6 +24,7 @@ FIRST_FORM_MISSING_SHARE = 0.03
 ONE_SCALE_MISSING_SHARE = 0.02  # GAD-7 left out of a form that was handed in
 RATING_MISSING_SHARE = 0.08  # session rating or expectation
 SESSIONS_BETWEEN_EXPECTATIONS = 2
+SESSIONS_BETWEEN_SUPPORT = 3
 
 # Item 9 of the PHQ-9: logistic in the total, with a tendency of the case; thresholds for 1, 2 and 3
 ITEM_9_AT_NO_SCORE, ITEM_9_PER_POINT, ITEM_9_CASE_SD = -6.0, 0.17, 1.2
@@ -35,6 +36,7 @@ MEASURES = (  # in the order in which a session's rows are sent
     ("GAD-7", "total"),
     ("SRS", "total"),
     ("EXPECTATION", "total"),
+    ("SUPPORT", "total"),  # sent behind the others: `draw_support_scores`
 )
 
 
@@ -76,6 +78,21 @@ def draw_scores(
         ]
     )
     return scores.sort("case", "session", "position"), has_gad7
+
+
+def draw_support_scores(
+    rng: np.random.Generator, calendar: Calendar, reasons: PlantedReasons
+) -> pl.DataFrame:
+    """Draw the ratings of support, rows as of `draw_scores`.
+
+    They have a generator of their own, so that all else is the same bytes as without them.
+    """
+    shape = calendar.is_attended.shape
+    has_rating = calendar.is_attended & (rng.random(shape) >= RATING_MISSING_SHARE)
+    is_asked = np.arange(shape[1]) % SESSIONS_BETWEEN_SUPPORT == 0
+    rows = _rows(calendar, draw_support(rng, reasons), has_rating & is_asked)
+    position = MEASURES.index(("SUPPORT", "total"))
+    return rows.with_columns(pl.lit(position).alias("position")).sort("case", "session")
 
 
 def _rows(calendar: Calendar, value: Counts, present: Truths) -> pl.DataFrame:

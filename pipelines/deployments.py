@@ -23,6 +23,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts.errors import ContractError, NotAvailableError, SourceError, UnstuckError
 from data_contracts.places import Places
+from data_contracts.settings import settings_of
 from pipelines.night import COUNTED, Counts, Night, Trigger
 from pipelines.nightly import STEPS, NightReport, Step, Watch, run_night
 from pipelines.prefect_settings import (
@@ -43,6 +44,7 @@ __all__ = [
     "prefect_environment",
     "run_now",
     "serve_schedule",
+    "weekly_digest",
 ]
 
 # A network share that is not there yet at night: seconds to wait before looking again.
@@ -99,6 +101,23 @@ def nightly(
     return report
 
 
+@flow(
+    name="weekly digest",
+    flow_run_name=_night_name,
+    validate_parameters=False,
+    persist_result=False,
+    log_prints=False,
+)
+def weekly_digest(home: str) -> str:
+    """Send the weekly message without client data; return what was done, in words."""
+    from pipelines.sending import send_digest
+
+    try:
+        return send_digest(Places.at(Path(home)), datetime.now(tz=UTC))
+    except Exception as error:  # noqa: BLE001 - raised again, without what may be data
+        raise _without_data(error, "the digest") from None
+
+
 def run_now(
     *,
     source: Path,
@@ -148,6 +167,8 @@ def run_now(
 def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> None:
     """Run the night whenever the schedule says, until this process is told to stop.
 
+    The weekly digest goes out on its own schedule where the settings name addresses.
+
     The API must be in the environment (`prefect_environment`) before this module is imported.
     A night that would overlap the last one is cancelled.
 
@@ -175,8 +196,29 @@ def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> Non
         tags=["unstuck"],
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
+    deployments = [deployment, *_digest_deployment(home)]
     # Each night imports the flow by name in a process of its own: `nightly.serve` would pickle it.
-    serve(cast("RunnerDeployment", deployment), print_starting_message=False)
+    serve(*(cast("RunnerDeployment", each) for each in deployments), print_starting_message=False)
+
+
+def _digest_deployment(home: Path) -> list[Any]:
+    """Return the schedule of the weekly digest; nothing where nobody is to get it."""
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+
+    digest = settings_of(Places.at(home)).digest
+    if not digest.addresses_file:
+        return []
+    _check_cron(digest.schedule)
+    return [
+        weekly_digest.to_deployment(
+            name=deployment_name(home),
+            schedule=Cron(digest.schedule, timezone=time_zone_here()),
+            parameters={"home": str(home.expanduser().resolve())},
+            tags=["unstuck"],
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+    ]
 
 
 def deployment_name(home: Path) -> str:

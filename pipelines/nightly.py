@@ -23,7 +23,9 @@ from typing import Literal
 
 import duckdb
 
+from data_contracts.contract_version import joined
 from data_contracts.errors import EverythingRefusedError, NightRunningError, UnstuckError
+from data_contracts.lenses import lenses_fingerprint
 from data_contracts.mapping import read_mapping
 from data_contracts.measure import Measure
 from data_contracts.measures import measures_fingerprint, measures_for
@@ -134,7 +136,11 @@ def run_night(
             raise
         places.note_run(
             noted.model_copy(
-                update={"state": outcome, "finished_at": datetime.now(tz=started_at.tzinfo)}
+                update={
+                    "state": outcome,
+                    "finished_at": datetime.now(tz=started_at.tzinfo),
+                    "message": "; ".join(night.warnings),
+                }
             )
         )
     return NightReport(
@@ -245,8 +251,15 @@ def _contract_version(measures: dict[str, Measure], settings: Settings) -> str:
     """Return a hash of tables, measures, sentences and settings that change what is said."""
     decisive = (settings.care, settings.publishing.suppression, settings.curves)
     chosen = sha256(repr(decisive).encode()).hexdigest()[:8]
-    versions = (tables_fingerprint(), measures_fingerprint(measures), wording_fingerprint(), chosen)
-    return ".".join(versions)
+    return joined(
+        {
+            "tables": tables_fingerprint(),
+            "measures": measures_fingerprint(measures),
+            "sentences": wording_fingerprint(),
+            "lenses": lenses_fingerprint(),
+            "settings of care": chosen,
+        }
+    )
 
 
 def _steps(

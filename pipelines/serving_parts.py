@@ -15,6 +15,8 @@ from pathlib import Path
 from threading import Thread
 
 from data_contracts.errors import UnstuckError
+from data_contracts.places import Places
+from data_contracts.settings import settings_of
 
 
 def main(arguments: list[str]) -> int:
@@ -28,7 +30,8 @@ def main(arguments: list[str]) -> int:
             case "screens":
                 # Found by name, not imported: pipelines must not depend on the screens.
                 launch = import_module("dashboard.launch")
-                _be("streamlit", launch.streamlit_arguments(int(given[0])))
+                address = settings_of(Places.at(None)).sign_in.address
+                _be("streamlit", launch.streamlit_arguments(int(given[0]), address))
             case "schedule":
                 from pipelines.deployments import serve_schedule
 

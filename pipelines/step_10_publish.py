@@ -60,7 +60,7 @@ def publish(night: Night) -> Counts:
         (PUBLISHED_FOR_CASES, snapshot_path(night, "cases")),
         (PUBLISHED_FOR_ALL, snapshot_path(night, "aggregates")),
     ):
-        rows += _write_snapshot(path, {table: _content(night, table) for table in tables})
+        rows += write_snapshot(path, {table: _content(night, table) for table in tables})
     return Counts(rows_in=rows, rows_out=rows)
 
 
@@ -124,7 +124,10 @@ def _content(night: Night, table: Table) -> pl.DataFrame:
         case (
             "published_queue"
             | "published_trends"
+            | "published_trend_groups"
+            | "published_funnel"
             | "published_caseload"
+            | "published_therapist_lenses"
             | "published_talking_therapies"
             | "published_quarantine"
         ):
@@ -195,7 +198,7 @@ def _sources(measure: Measure) -> str:
     return "; ".join(parts)
 
 
-def _write_snapshot(path: Path, tables: dict[Table, pl.DataFrame]) -> int:
+def write_snapshot(path: Path, tables: dict[Table, pl.DataFrame]) -> int:
     """Write one database beside the others, whole and on disk; return its rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".writing")

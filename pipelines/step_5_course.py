@@ -21,6 +21,7 @@ RENEWED = (
     "alliance_points",
     "events",
     "forecasts",
+    "lenses",
 )
 
 # A measure got worse in most cases, by this part of its range: perhaps it is upside down.

@@ -1,7 +1,7 @@
 """Step 8, explain: the reason for every status and flag in words, and the queue they make.
 
 In: statuses, flags, alliance_points, current_statuses. Out: `reasons` of the touched cases (and of
-stale ones), and `published_queue`. Wording: data_contracts/wording.toml.
+stale ones), `published_queue`; `lenses` (step_8_lenses.py). Wording: data_contracts/wording.toml.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from models.case_reasons import (
 from models.reasons import status_reasons
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
+from pipelines.step_8_lenses import look, look_at_therapists
 
 _STEM = "step_8_explain"
 
@@ -46,6 +47,8 @@ def explain(night: Night) -> Counts:
         written += night.insert("reasons", reasons)
     _name_things(night)
     night.run(statement(_STEM, "queue"), kinds=list(FLAG_KINDS))
+    written += look(night)
+    look_at_therapists(night)
     return Counts(rows_in=judged.height, rows_out=written)
 
 

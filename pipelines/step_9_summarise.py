@@ -1,9 +1,9 @@
 """Step 9, summarise: what the practice as a whole may see, small numbers suppressed.
 
 In: current_statuses, course_points, cases, sessions, quarantine. Out: `published_trends`,
-`published_talking_therapies`, `published_caseload` (step_9_caseload.py), `published_quarantine`.
-Suppression: models/suppression.py with the practice's preset; England's official outcomes with
-England's rule where that is stricter.
+`published_trend_groups`, `published_funnel`, `published_talking_therapies`, `published_caseload`
+(step_9_caseload.py), `published_quarantine`. Suppression: models/trend_tables.py with the
+practice's preset; England's official outcomes with England's rule where that is stricter.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ from __future__ import annotations
 import polars as pl
 
 from data_contracts.suppression import official_suppression, suppression_rule
+from data_contracts.tables_judged import STATUSES_IN_ORDER
 from data_contracts.talking_therapies import TalkingTherapiesRule, talking_therapies_rule
 from data_contracts.wording import templates
-from models.suppression import suppress
 from models.talking_therapies import talking_therapies_outcomes
 from models.talking_therapies_rates import published_outcomes
+from models.trend_counts import status_counts, trend_counts
+from models.trend_tables import trend_tables
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
 from pipelines.step_9_caseload import summarise_caseload
 
 _STEM = "step_9_summarise"
+DROP_OUT_CODES = ("dropped_out", "drop_out", "dropout")
+"""Kinds of end that mean dropping out; the settings add the practice's own."""
 
 
 def summarise(night: Night) -> Counts:
@@ -40,11 +44,20 @@ def summarise(night: Night) -> Counts:
             orient="row",
         ),
     )
-    night.run(statement(_STEM, "quarter_of"))
-    night.run(statement(_STEM, "closed_outcomes"))
-    counts = night.frame(statement(_STEM, "counts"))
-    trends = suppress(counts, suppression_rule(night.settings.publishing.suppression))
-    night.make("published_trends", trends)
+    for name in (
+        "quarter_of",
+        "month_of",
+        "problem_of",
+        "spelling_of",
+        "groups_of_cases",
+        "closed_outcomes",
+    ):
+        night.run(statement(_STEM, name))
+    night.run("create or replace temp table drop_out_spellings (code text)")
+    codes = [*DROP_OUT_CODES, *night.settings.care.drop_out_codes]
+    night.insert("drop_out_spellings", pl.DataFrame({"code": codes}, schema={"code": pl.String}))
+    night.run(statement(_STEM, "drop_out_codes"))
+    counted, published = _trends(night)
     others = _official_outcomes(night) + summarise_caseload(night)
     night.run("create or replace temp table rule_words (rule_id text, explanation text)")
     night.insert(
@@ -56,7 +69,22 @@ def summarise(night: Night) -> Counts:
         ),
     )
     night.run(statement(_STEM, "quarantine"))
-    return Counts(rows_in=counts.height, rows_out=trends.height + others)
+    return Counts(rows_in=counted, rows_out=published + others)
+
+
+def _trends(night: Night) -> tuple[int, int]:
+    """Count, hide small numbers; return how many counts there are and how many rows are shown."""
+    counted = status_counts(night.frame(statement(_STEM, "status_now")), STATUSES_IN_ORDER)
+    rule = suppression_rule(night.settings.publishing.suppression)
+    for family in ("ended_cases", "started_cases", "offered_sessions"):
+        marks = night.frame(statement(_STEM, family))
+        counted = counted.with_more(trend_counts(marks, family, hide_up_to=rule.hide_up_to))
+    tables = trend_tables(counted, rule)
+    night.make("published_trends", tables.trends)
+    night.make("published_trend_groups", tables.groups)
+    night.make("published_funnel", tables.funnel)
+    rows = tables.trends.height + tables.groups.height + tables.funnel.height
+    return len(counted.counts), rows
 
 
 def _official_outcomes(night: Night) -> int:

@@ -183,7 +183,9 @@ def test_every_setting_is_in_the_table_with_its_default(name: str) -> None:
     row = table_rows(text_of("docs/settings.md"))[name]
     if name not in ("safety_protocol", "crosswalk"):  # told in words
         told = row[-1].strip("`")
-        assert told.replace('"', "'").replace("true", "True") == repr(default_of(name)), name
+        assert told.replace('"', "'").replace("true", "True").replace("false", "False") == repr(
+            default_of(name)
+        ), name
 
 
 def test_no_setting_is_told_that_does_not_exist() -> None:

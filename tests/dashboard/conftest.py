@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from shutil import copytree
+from shutil import copy2, copytree
 from typing import Any
 
 import duckdb
 import pytest
+from streamlit import config
 
 from data_contracts.contract import ddl
 from data_contracts.places import LastRun, Places, Pointer
@@ -646,6 +649,16 @@ def publish(
     return places
 
 
+@pytest.fixture
+def served_on_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let AppTest believe that the screens are served to this machine only, and show its errors."""
+    monkeypatch.setenv("STREAMLIT_CLIENT_SHOW_ERROR_DETAILS", "full")
+    before = config.get_option("server.address")
+    config.set_option("server.address", "127.0.0.1")
+    yield
+    config.set_option("server.address", before)
+
+
 @pytest.fixture(scope="session")
 def practice(tmp_path_factory: pytest.TempPathFactory) -> Places:
     """Return the invented practice; tests must not change it."""
@@ -656,6 +669,23 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Places:
 def own_practice(practice: Places, tmp_path: Path) -> Places:
     """Return a copy of the invented practice that a test may change."""
     return Places.at(Path(copytree(practice.home, tmp_path / "home")))
+
+
+@pytest.fixture(scope="session")
+def rewriting() -> Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]:
+    """Change a published file as an erasure does: a rewritten one takes its place.
+
+    The screens keep a file open that they were asked for; nobody can write into that one.
+    """
+
+    @contextmanager
+    def change(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+        beside = Path(copy2(path, path.with_suffix(".changed")))
+        with duckdb.connect(str(beside)) as connection:
+            yield connection
+        beside.replace(path)
+
+    return change
 
 
 @pytest.fixture(name="publish")

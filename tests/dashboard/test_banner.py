@@ -53,3 +53,16 @@ def test_a_new_publication_and_a_failed_night_are_news(own_practice: Places, pub
     publish(own_practice.home, run_id="20261125T050000Z-demo")
     marks.append(news_mark(own_practice))
     assert len(set(marks)) == 3
+
+
+def test_changed_settings_are_news_so_that_who_is_refused_does_not_keep_an_open_screen(
+    own_practice: Places,
+) -> None:
+    marks = [news_mark(own_practice)]
+    for text in ("", 'title = "another"', None):
+        if text is None:
+            own_practice.settings.unlink()
+        else:
+            own_practice.settings.write_text(text, encoding="utf-8")
+        marks.append(news_mark(own_practice))
+    assert marks[0] != marks[1] != marks[2] != marks[3]

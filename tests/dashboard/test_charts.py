@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 
+import altair
 import polars as pl
 import pytest
+from jsonschema import ValidationError
 
 from dashboard.chart_alliance import alliance_chart, alliance_words
 from dashboard.chart_course import EventMark, FlagLine, Scale, course_chart, course_words
+from dashboard.chart_layers import Chart
 from dashboard.chart_trend import trend_chart, trend_words
 from dashboard.line_ends import LINE_PIXELS, LineEnd, spread
 from dashboard.sparkline import scores_in, sparkline, sparkline_words
@@ -78,6 +81,23 @@ def test_the_course_in_words_has_every_score_and_the_gap() -> None:
     assert "stuck since session 3." in said
 
 
+@pytest.mark.parametrize(
+    "chart",
+    [
+        course_chart(POINTS, PHQ9, AXIS, flag=FLAG, events=[EventMark(time=1.0, words="gain")]),
+        course_chart(POINTS.clear(), PHQ9, AXIS),
+        alliance_chart(POINTS, "SRS", 0, 40, 36, AXIS),
+    ],
+)
+def test_what_is_drawn_is_vega_lite(chart: Chart) -> None:
+    # Altair's copy of the schema; also that it is the one the charts name.
+    specification = chart.to_dict()
+    assert specification["$schema"] == altair.LayerChart().to_dict()["$schema"]
+    altair.LayerChart.from_dict(specification)
+    with pytest.raises(ValidationError):
+        altair.LayerChart.from_dict(specification | {"layer": [{"mark": "scribble"}]})
+
+
 def test_an_empty_course_can_be_drawn_and_said() -> None:
     assert course_chart(POINTS.clear(), PHQ9, AXIS)
     assert "No score." in course_words(POINTS.clear(), PHQ9, AXIS)
@@ -134,5 +154,5 @@ def test_a_hidden_rate_is_words_and_no_dot() -> None:
     )
     chart = trend_chart(rows, ["whole practice", "west"]).to_dict()
     drawn = [layer for layer in chart["layer"] if layer["mark"]["type"] == "circle"]
-    assert len(chart["datasets"][drawn[0]["data"]["name"]]) == 1
+    assert len(drawn[0]["data"]["values"]) == 1
     assert "west: hidden (fewer than 8)" in trend_words("Recovered", rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from streamlit import config
+from streamlit.web.server.app_discovery import discover_asgi_app
 
 import dashboard
 from dashboard.launch import OPTIONS, streamlit_arguments
@@ -44,7 +45,7 @@ def test_every_option_exists_in_this_streamlit() -> None:
 def test_every_option_is_a_flag() -> None:
     arguments = streamlit_arguments(8765)
     assert arguments[0] == "run"
-    assert Path(arguments[1]).name == "app.py"
+    assert Path(arguments[1]).name == "guarded_server.py"
     flags = dict(zip(arguments[2::2], arguments[3::2], strict=True))
     assert flags["--server.port"] == "8765"
     assert flags["--server.address"] == "127.0.0.1"
@@ -56,6 +57,18 @@ def test_every_option_is_a_flag() -> None:
     assert len(flags) == 1 + sum(len(options) for options in OPTIONS.values())
     hosts = [b for a, b in pairwise(arguments) if a == "--server.allowedHosts"]
     assert hosts == ["127.0.0.1", "localhost"]
+
+
+def test_behind_a_proxy_its_name_is_let_in_too() -> None:
+    arguments = streamlit_arguments(8765, "https://unstuck.example.org")
+    hosts = [b for a, b in pairwise(arguments) if a == "--server.allowedHosts"]
+    assert hosts == ["127.0.0.1", "localhost", "unstuck.example.org"]
+
+
+def test_streamlit_finds_the_guards_in_what_is_started() -> None:
+    # Without them it would serve the bare screens.
+    found = discover_asgi_app(FOLDER / "guarded_server.py")
+    assert found.import_string == "guarded_server:app"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
@@ -76,7 +89,7 @@ def test_there_is_no_folder_named_pages() -> None:
 def test_screens_import_what_they_may(path: Path) -> None:
     names = imported(path)
     assert not names & {"pipelines", "models", "sklearn", "great_expectations", "prefect"}
-    assert "duckdb" not in names or path.stem == "reading"
+    assert ("duckdb" in names) == (path.stem == "snapshot_files")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

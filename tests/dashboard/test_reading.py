@@ -27,11 +27,11 @@ def test_a_moved_pointer_shows_the_new_snapshot_at_once(own_practice: Places, pu
 
 
 def test_a_rewritten_snapshot_of_the_same_name_is_not_answered_from_memory(
-    own_practice: Places,
+    own_practice: Places, rewriting
 ) -> None:
     snapshot = reading.current_snapshot(own_practice)
     case_id = reading.queue(snapshot, SUPERVISOR)["case_id"][0]
-    with duckdb.connect(str(snapshot.cases)) as connection:
+    with rewriting(snapshot.cases) as connection:
         connection.execute("delete from published_queue where case_id = ?", [case_id])
     assert case_id not in set(reading.queue(snapshot, SUPERVISOR)["case_id"])
 
@@ -41,10 +41,12 @@ def test_a_case_opens_from_a_snapshot_of_an_older_version(own_practice: Places) 
     with duckdb.connect(str(snapshot.cases)) as older:
         older.execute("drop table published_events")
         older.execute("drop table published_forecasts")
+        older.execute("drop table published_lenses")
     record = reading.case_record(snapshot, SUPERVISOR, "C-008")
     assert len(record.course)
     assert record.events.is_empty()
     assert record.forecasts.is_empty()
+    assert record.lenses.is_empty()
 
 
 def test_nothing_but_the_snapshot_can_be_reached(practice: Places, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from shutil import copy2
 
 import polars as pl
 import pytest
@@ -49,8 +50,9 @@ def holders(places: Places) -> dict[str, str]:
     """Who should see which case, worked out apart from the code under test."""
     import duckdb
 
-    path = str(reading.current_snapshot(places).cases)
-    with duckdb.connect(path, read_only=True) as connection:
+    # The screens keep the file itself open, with settings of their own.
+    path = reading.current_snapshot(places).cases
+    with duckdb.connect(str(copy2(path, path.with_suffix(".apart")))) as connection:
         rows = connection.sql("select case_id, therapist_id from published_cases").fetchall()
         of_therapist = dict(
             connection.sql(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
-from streamlit import config
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -19,13 +17,7 @@ APP = Path(dashboard.__file__).parent / "app.py"
 FIGURES = ("recovery", "reliable_recovery", "reliable_improvement", "reliable_deterioration")
 
 
-@pytest.fixture(autouse=True)
-def _served_on_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("STREAMLIT_CLIENT_SHOW_ERROR_DETAILS", "full")
-    before = config.get_option("server.address")
-    config.set_option("server.address", "127.0.0.1")
-    yield
-    config.set_option("server.address", before)
+pytestmark = pytest.mark.usefixtures("served_on_loopback")
 
 
 def opened(places: Places, monkeypatch: pytest.MonkeyPatch) -> AppTest:
@@ -131,3 +123,13 @@ def test_a_snapshot_from_before_is_still_shown(own_practice: Places, monkeypatch
     text = said(opened(own_practice, monkeypatch))
     assert "Clearly better at the end" in text
     assert "these outcomes are counted when care has ended" in text
+
+
+def test_england_s_figure_stands_beside_the_figure_by_the_same_rule_with_where_it_was_read(
+    reported: Places, monkeypatch
+) -> None:
+    text = said(opened(reported, monkeypatch))
+    england = "Beside it: England, NHS Talking Therapies 2017-18: 50.8 %"
+    assert text.count(england) == 1
+    recovery = text[text.index("- **Recovery:**") : text.index("- **Reliable recovery:**")]
+    assert f"{england} (reported second-hand, original not read: R66)" in recovery

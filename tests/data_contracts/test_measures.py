@@ -32,6 +32,15 @@ GOLDEN = [
     ("srs", 0, 40, None, None, False),
     ("wai_sr", 12, 60, None, None, False),
     ("expectation", 0, 10, None, None, True),
+    ("flexibility", 0, 10, None, None, True),
+    ("problem_agreement", 0, 10, None, None, True),
+    ("relief", 0, 10, None, None, True),
+    ("safety_behaviour", 0, 10, None, None, True),
+    ("support", 0, 10, None, None, True),
+    ("therapist_strain", 0, 10, None, None, True),
+    ("understanding", 0, 10, None, None, True),
+    ("unsafe_people", 0, 10, None, None, True),
+    ("willingness", 0, 10, None, None, True),
     ("epds", 0, 30, 13, 4, True),
     ("iesr", 0, 88, 33, 9, False),
     ("oci", 0, 168, 40, 32, False),
@@ -204,11 +213,16 @@ def test_without_a_cutoff_every_score_is_clinical() -> None:
 
 def test_direction_is_plus_one_where_high_is_worse() -> None:
     better = {measure_id for measure_id, measure in MEASURES.items() if measure.direction == -1}
-    assert better == {"ors", "srs", "wai_sr", "expectation"}
+    own_items = {
+        "expectation", "flexibility", "problem_agreement", "relief", "support", "understanding",
+        "willingness",
+    }  # fmt: skip
+    assert better == {"ors", "srs", "wai_sr", *own_items}
 
 
-def test_only_the_hamilton_scale_is_filled_in_by_a_clinician() -> None:
-    assert {name for name, one in MEASURES.items() if one.rater == "clinician"} == {"hamd17"}
+def test_only_the_hamilton_scale_and_a_therapists_own_strain_are_filled_in_by_a_clinician() -> None:
+    by_clinicians = {name for name, one in MEASURES.items() if one.rater == "clinician"}
+    assert by_clinicians == {"hamd17", "therapist_strain"}
 
 
 def test_item_9_of_the_phq_is_a_safety_item() -> None:

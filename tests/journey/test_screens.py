@@ -6,39 +6,17 @@ UNSTUCK_NEEDS_BROWSER=1 says that they must run.
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import closing
-from http import HTTPStatus
-from http.client import HTTPConnection
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from dashboard.launch import streamlit_arguments
-
-NO_BROWSER = "no Chromium here: `apt-get install chromium` lets this journey run"
-CHROMIUM_ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-CASES, SEED = 160, 7
-SECONDS_TO_START = 60
 pytestmark = pytest.mark.browser
 MILLISECONDS = 30_000
 DESKTOP, PHONE = 1280, 420
 LEAST_CONTRAST = 4.5
+MOST_TABS = 60
 
 # Colour of every piece of visible text against the nearest opaque ground behind it; disabled
 # controls are exempt in WCAG 2.2, 1.4.3; icons need 3 : 1 only (1.4.11).
@@ -78,83 +56,10 @@ WIDTHS = """() => {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> str:
-    """Return where Chromium is."""
-    found = shutil.which("chromium")
-    if found is None:
-        if os.environ.get("UNSTUCK_NEEDS_BROWSER") == "1":
-            pytest.fail(NO_BROWSER)
-        pytest.skip(NO_BROWSER)
-    return found
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home in which one night has published a simulated practice."""
-    from pipelines.demo_practice import simulate_practice, write_practice
-
-    source, home = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("home")
-    write_practice(simulate_practice(cases=CASES, seed=SEED), source)
-    # As cron does it: in a process of its own.
-    command = "from pipelines.cli import main; main()"
-    subprocess.run(
-        [
-            *(sys.executable, "-c", command, "run", "--source", str(source)),
-            *("--mapping", str(source / "mapping.toml"), "--home", str(home)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return home
-
-
-@pytest.fixture(scope="module")
-def server(chromium: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the screens as `unstuck dashboard` does, far from the repository's config file."""
-    del chromium  # no server without a browser
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
-    with (elsewhere / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", *streamlit_arguments(port)],
-            cwd=elsewhere,
-            env={**os.environ, "UNSTUCK_HOME": str(home)},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            _wait_for(port)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(timeout=10)
-
-
-def _wait_for(port: int) -> None:
-    ends = time.monotonic() + SECONDS_TO_START
-    while True:
-        try:
-            with closing(HTTPConnection("127.0.0.1", port, timeout=2)) as connection:
-                connection.request("GET", "/_stcore/health")
-                if connection.getresponse().status == HTTPStatus.OK:
-                    return
-        except OSError:
-            if time.monotonic() > ends:
-                raise
-        time.sleep(0.2)
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[object]:
-    """Return a headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=chromium, args=list(CHROMIUM_ARGUMENTS))
-        yield started
-        started.close()
+def server(home: Path, serve: Callable[[Path], AbstractContextManager[str]]) -> Iterator[str]:
+    """Serve the screens as `unstuck dashboard` does."""
+    with serve(home) as address:
+        yield address
 
 
 @pytest.fixture(params=[DESKTOP, PHONE])
@@ -248,8 +153,62 @@ def test_a_manager_sees_trends_and_no_case(server: str, page, tmp_path: Path) ->
 
 
 def test_an_analyst_sees_what_came_in(server: str, page, tmp_path: Path) -> None:
-    page.goto(f"{server}/?role=analyst")
+    page.goto(f"{server}/data?role=analyst")
     page.get_by_role("heading", name="Data quality").wait_for()
-    page.get_by_role("heading", name="Runs").wait_for()
     settled(page, "data-quality", tmp_path)
     assert "scores.csv" in page.get_by_test_id("stMain").inner_text()
+
+
+def test_an_analyst_sees_first_whether_last_night_worked(server: str, page, tmp_path: Path) -> None:
+    page.goto(f"{server}/?role=analyst")
+    page.get_by_role("heading", name="Does every row add up?").wait_for()
+    settled(page, "runs", tmp_path)
+    assert "It adds up" in page.get_by_test_id("stMain").inner_text()
+
+
+def test_a_supervisor_reviews_a_case_by_keyboard_alone(server: str, browser) -> None:
+    page = browser.new_page(viewport={"width": DESKTOP, "height": 900})
+    page.set_default_timeout(MILLISECONDS)
+    page.goto(f"{server}/queue?role=supervisor")
+    page.get_by_role("link", name="Open ").nth(1).wait_for()
+    still(page)
+    case_id = tab_to(page, "Open ").removeprefix("Open ").strip()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=f"Case {case_id}").wait_for()
+    page.get_by_role("heading", name="Decide").wait_for()
+    still(page)
+    tab_to(page, "Discussed")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Save").wait_for()
+    still(page)
+    tab_to(page, "Save")
+    page.keyboard.press("Enter")
+    page.get_by_text("Saved: discussed").wait_for()
+    still(page)
+    tab_to(page, "Undo")
+    page.keyboard.press("Enter")
+    page.get_by_text("The decision was taken back").wait_for()
+    page.close()
+
+
+def still(page) -> None:
+    """Wait until the script has run and nothing moves."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    page.wait_for_timeout(700)
+
+
+def tab_to(page, words: str) -> str:
+    """Press Tab until a control with these words has the focus, visibly, and return its words."""
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        tag, told, outline = page.evaluate(
+            "() => { const e = document.activeElement, s = getComputedStyle(e);"
+            " return [e.tagName, e.getAttribute('aria-label') || e.innerText || '',"
+            " s.outlineStyle + ' ' + s.outlineWidth]; }"
+        )
+        if tag == "BODY":  # what had the focus is gone from the screen
+            continue
+        assert outline == "solid 3px", f"nobody sees that {tag} {told[:40]!r} has the focus"
+        if told.startswith(words):
+            return str(told)
+    pytest.fail(f"no {words!r} within {MOST_TABS} tabs")

@@ -42,6 +42,12 @@ def test_one_hidden_cell_takes_a_second_with_it() -> None:
     assert set(hidden["category"]) == {"x", "y"}
 
 
+@pytest.mark.parametrize("whole", [5, 10, 65, 400, 12_345])
+def test_the_interval_of_none_begins_at_nought_and_of_all_ends_at_one(whole: int) -> None:
+    assert wilson(0, whole)[0] == 0.0
+    assert wilson(whole, whole)[1] == 1.0
+
+
 def test_a_rate_whose_complement_is_small_is_hidden() -> None:
     counts = pl.DataFrame(
         {

@@ -22,6 +22,7 @@ RANGES = {
     ("GAD-7", "total"): 21,
     ("SRS", "total"): 40,
     ("EXPECTATION", "total"): 10,
+    ("SUPPORT", "total"): 10,
 }
 NUMBERS = ["session", "day", "practice_day", "value"]
 KEY = ["case_id", "session", "measure", "subscale", "rater"]
@@ -405,6 +406,21 @@ def test_falling_hope_falls_and_is_asked_every_second_session(scores: pl.DataFra
     fall = dict(by_hope.iter_rows())
     assert fall["falling"] > 2.5
     assert abs(fall["steady"]) < 0.5
+
+
+def test_unsupportive_people_show_in_the_ratings_of_support(scores: pl.DataFrame) -> None:
+    support = scores.filter(pl.col("measure") == "SUPPORT")
+    assert set(support["session"] % 3) == {1}
+    means = dict(support.group_by("support_kind").agg(pl.col("value").mean()).iter_rows())
+    assert means["ok"] > 6.5
+    assert means["unsupportive"] < 3
+
+
+def test_support_was_added_without_touching_anything_else(practice: Practice) -> None:
+    is_support = practice.scores["measure"] == "SUPPORT"
+    before = practice.scores.height - is_support.sum()
+    assert is_support.tail(is_support.sum()).all()
+    assert not is_support.head(before).any()
 
 
 def test_homework_follows_its_kind_and_what_became_of_the_last_is_not_known(
