@@ -55,8 +55,8 @@ def _files(files: pl.DataFrame) -> None:
     refused = files.filter(pl.col("state") == "refused")
     st.markdown(
         f"{counted(len(files), 'file')} came in, {len(refused)} refused as a whole. Rows that "
-        "landed are in force, set aside, duplicate, superseded or withdrawn: nothing else happens "
-        "to a row, and every run checks the sum. A later file may supersede or withdraw a row."
+        "landed are in force, set aside, said nothing new, were replaced by a later row or taken "
+        "back by the practice: nothing else happens to a row, and every run checks the sum."
     )
     for path, reason in refused.select("path", "reason").rows():
         st.markdown(f"- **{plain(path)}** was refused: {plain(reason or 'no reason was left')}")
@@ -69,9 +69,9 @@ def _files(files: pl.DataFrame) -> None:
             pl.col("landed").alias("Landed"),
             pl.col("accepted").alias("In force"),
             pl.col("quarantined").alias("Set aside"),
-            pl.col("duplicate").alias("Duplicate"),
-            pl.col("superseded").alias("Superseded"),
-            pl.col("withdrawn").alias("Withdrawn"),
+            pl.col("duplicate").alias("Nothing new"),
+            pl.col("superseded").alias("Replaced later"),
+            pl.col("withdrawn").alias("Taken back"),
             pl.col("table_name").alias("Table"),
             pl.col("state").alias("State"),
         ),

@@ -168,10 +168,17 @@ def _with_words(
         & (pl.col("code") != "gain_lost")
         & (pl.col("level_gain") >= pl.col("asked"))
     ).fill_null(value=False)
+    is_kept = (
+        pl.col("status").is_in(["recovered", "improved"])
+        & (pl.col("code") == "")
+        & (pl.col("level_gain") < pl.col("rc"))
+    ).fill_null(value=False)
     higher_is_worse = pl.col("h") > 0
     return rows.with_columns(
         key=pl.when(is_held)
         .then(pl.lit("stuck.held"))
+        .when(is_kept)
+        .then(pl.col("status") + ".held")
         .otherwise(pl.col("status") + "." + pl.col("code")),
         when=_when(pl.col("session"), pl.col("day"), pl.col("occasion")),
         sessions=t.cast(pl.String),
@@ -195,6 +202,7 @@ def _with_words(
         quarter=number_text(pl.col("rc") * thresholds.no_gain_share),
         pace=number_text(pl.col("asked")),
         hold=number_text(hold),
+        keep=number_text(pl.col("rc") * thresholds.hold_share),
         cutoff=number_text(pl.col("c")),
         leave_at=number_text(leave_at),
         cut_comes_first=(pl.col("h") * leave_at < pl.col("h") * pl.col("c")).fill_null(value=False),

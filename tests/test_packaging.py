@@ -54,7 +54,7 @@ def test_the_wheel_holds_every_file_of_the_four_packages_and_nothing_else(
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert shipped == ours
-    assert {Path(name).suffix for name in shipped} == {".py", ".sql", ".toml"}
+    assert {Path(name).suffix for name in shipped} == {".css", ".py", ".sql", ".toml", ".typ"}
 
 
 def test_the_wheel_holds_the_licence_and_the_command(wheel: list[str]) -> None:

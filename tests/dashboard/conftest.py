@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from shutil import copy2, copytree
+from shutil import copy2, copytree, ignore_patterns
 from typing import Any
 
 import duckdb
@@ -667,8 +667,9 @@ def practice(tmp_path_factory: pytest.TempPathFactory) -> Places:
 
 @pytest.fixture
 def own_practice(practice: Places, tmp_path: Path) -> Places:
-    """Return a copy of the invented practice that a test may change."""
-    return Places.at(Path(copytree(practice.home, tmp_path / "home")))
+    """Return a copy of the invented practice that a test may change; nobody was there before."""
+    not_store = ignore_patterns("workspace.sqlite*")
+    return Places.at(Path(copytree(practice.home, tmp_path / "home", ignore=not_store)))
 
 
 @pytest.fixture(scope="session")

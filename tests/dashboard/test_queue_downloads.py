@@ -137,7 +137,8 @@ def test_trends_leave_as_report_and_tables(practice: Places, drawn: list[Export]
     visit = visit_of(practice, Scope(role="manager"))
     trends = reading.trends(visit.snapshot, visit.scope)
     more = Sheet(name="More", rows=pl.DataFrame({"n": [1]}))
-    show_trend_downloads(visit, trends, more=[more])
+    official = reading.talking_therapies(visit.snapshot, visit.scope)
+    show_trend_downloads(visit, trends, official, more=[more])
     starts: list[Any] = [export.make()[:4] for export in drawn]
     assert starts == [b"%PDF", b'"fig', b"PK\x03\x04"]
     assert {export.kind for export in drawn} == {"aggregates"}
