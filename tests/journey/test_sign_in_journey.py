@@ -265,6 +265,31 @@ def test_a_decision_is_kept_under_the_name_of_who_signed_in(
     assert ("reviewed", case_id.strip(), "") in practice.noted("supervisor-1")
 
 
+def test_a_follow_up_comes_back_on_its_day(practice: Practice, visit, tmp_path: Path) -> None:
+    page = visit()
+    come_in(page, practice, "supervisor-1")
+    case_id = (
+        page.get_by_role("link", name="Open ").first.inner_text().removeprefix("Open ").strip()
+    )
+    page.get_by_role("button", name="Decide").first.click()
+    page.get_by_role("radio", name="in 1 week").click()
+    page.get_by_role("button", name="Plan changed").click()
+    page.get_by_text("Saved: plan changed").wait_for()
+    page.get_by_text("follow-up on").first.wait_for()
+    # The week goes by.
+    columns = REVIEW_EVENTS.c
+    last_month = datetime.now(UTC) - timedelta(days=30)
+    practice.ask(
+        update(REVIEW_EVENTS)
+        .where(columns.case_id == case_id, columns.decision == "plan_changed")
+        .values(recorded_at=last_month, follow_up_on=(datetime.now(UTC) - timedelta(days=1)).date())
+    )
+    page.reload()
+    page.get_by_text("follow-up due since").first.wait_for()
+    looked_at(page, "follow-up", tmp_path)
+    assert page.get_by_role("link", name=f"Open {case_id}").is_visible()
+
+
 def test_another_supervisor_s_case_by_address_is_refused_and_logged(
     practice: Practice, visit, supervisor_s, tmp_path: Path
 ) -> None:
