@@ -6,7 +6,6 @@ nothing is computed here. Prompts for a talk.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -14,7 +13,7 @@ import streamlit as st
 
 from dashboard.reading import CaseRecord
 from dashboard.visit import Visit
-from dashboard.words import plain, small
+from dashboard.words import plain, quoted, small
 from data_contracts.lenses import FIRST_LENSES, LensRow, Strength, lens_contract
 
 OPEN_LENSES = 2  # lenses that stand open behind safety and missing data; the others in an expander
@@ -107,7 +106,7 @@ def show_lenses(visit: Visit, record: CaseRecord) -> None:
         _folded(others[OPEN_LENSES:])
         _silent(record)
         st.markdown(f"**{words.opening_title}**")
-        _quote([opening_sentence(record)])
+        st.markdown(quoted([opening_sentence(record)]))
         st.markdown(small(plain(words.note)))
         _computed(lines)
 
@@ -119,12 +118,7 @@ def _group(lines: list[LensLine]) -> None:
         head += "" if line.name == line.lens else line.name[1:]
         st.markdown(f":blue[**{plain(head)}**] {plain(line.sentence)} {small(f'({line.small})')}")
     asked = next((line for line in lines if line.row.kind == "signal"), lines[0])
-    _quote(asked.questions)
-
-
-def _quote(said: Sequence[str]) -> None:
-    """Draw what could be said; page_style.css makes Streamlit's faint quotes readable."""
-    st.markdown("\n>\n".join(f"> {plain(line)}" for line in said))
+    st.markdown(quoted(asked.questions))
 
 
 def _folded(groups: list[list[LensLine]]) -> None:
@@ -138,7 +132,7 @@ def _folded(groups: list[list[LensLine]]) -> None:
         for row in lens_contract().of_cases:
             if row.kind == "question":
                 st.markdown(plain(row.name))
-                _quote(row.questions)
+                st.markdown(quoted(row.questions))
 
 
 def _silent(record: CaseRecord) -> None:

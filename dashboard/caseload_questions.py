@@ -11,8 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.words import plain, small
-from data_contracts.lenses import LensRow, therapist_rows
+from dashboard.words import plain, quoted, small
+from data_contracts.lenses import therapist_rows
 
 NOTHING_SHOWN = "Too few rated cases to say anything fair about ratings."
 NOTE = (
@@ -33,18 +33,13 @@ def show_questions(seen: Sequence[dict[str, Any]]) -> None:
                 st.markdown(plain(sentences[row.id] or NOTHING_SHOWN))
             else:
                 st.markdown(plain(f"Nothing was measured. {row.no_data}"))
-            _ask(row)
+            st.markdown(quoted(row.questions))
         with st.expander("More to choose from: asked, never inferred"):
             for row in (row for row in rows if row.kind != "signal"):
                 st.markdown(f"**{plain(row.name)}**")
-                _ask(row)
+                st.markdown(quoted(row.questions))
         st.markdown(small(plain(NOTE)))
         with st.popover("Where do these come from?", type="tertiary"):
             for row in rows:
                 st.markdown(f"**{plain(row.name)}** {plain(row.computed)}")
                 st.markdown(small(plain(f"Evidence: {row.evidence}. {row.source}.")))
-
-
-def _ask(row: LensRow) -> None:
-    # Streamlit's own colour of quotes is too faint to read.
-    st.markdown("\n>\n".join(f"> :gray[{plain(question)}]" for question in row.questions))

@@ -34,8 +34,6 @@ SECONDS_KEPT = 30
 class ExportError(UnstuckError):
     """A file could not be made or may not leave."""
 
-    exit_code = 9
-
 
 @dataclass(frozen=True, kw_only=True)
 class Export:

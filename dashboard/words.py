@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -106,6 +107,11 @@ def plain(text: str) -> str:
 def _unlisted(start: re.Match[str]) -> str:
     space, first = start.groups()
     return f"{space}\\{first}" if first in "-+" else f"{space}{first}\u200b"
+
+
+def quoted(lines: Iterable[str]) -> str:
+    """Return what could be said, as quotations; page_style.css makes them readable."""
+    return "\n>\n".join(f"> {plain(line)}" for line in lines)
 
 
 def small(text: str) -> str:

@@ -21,6 +21,16 @@ from data_contracts.suppression import SuppressionRule
 ALL = "all"
 _Z_95 = 1.959963984540054
 
+# What every published figure over many cases says of itself, whatever it is grouped by.
+FIGURE_NUMBERS: dict[str, type[pl.DataType]] = {
+    "numerator": pl.Int64,
+    "denominator": pl.Int64,
+    "rate": pl.Float64,
+    "rate_low": pl.Float64,
+    "rate_high": pl.Float64,
+    "is_suppressed": pl.Boolean,
+}
+
 # (figure, period, site, category); the category "(rest)" is what is left to the denominator,
 # "(total)" the denominator itself.
 Cell = tuple[str, str, str, str]
@@ -105,12 +115,7 @@ def suppress(counts: pl.DataFrame, rule: SuppressionRule) -> pl.DataFrame:
             "period": pl.String,
             "site_id": pl.String,
             "category": pl.String,
-            "numerator": pl.Int64,
-            "denominator": pl.Int64,
-            "rate": pl.Float64,
-            "rate_low": pl.Float64,
-            "rate_high": pl.Float64,
-            "is_suppressed": pl.Boolean,
+            **FIGURE_NUMBERS,
         },
         orient="row",
     ).sort("figure", "period", "site_id", "category")

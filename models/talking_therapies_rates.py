@@ -21,7 +21,7 @@ import polars as pl
 
 from data_contracts.suppression import SuppressionRule
 from models.derivable_counts import showable
-from models.suppression import rounded, wilson
+from models.suppression import FIGURE_NUMBERS, rounded, wilson
 from models.talking_therapies import NOT_FINISHED, NOT_PAIRED
 
 Cell = tuple[str, str]
@@ -302,16 +302,11 @@ _BASE_OF_CATEGORIES = {
     "not_paired": "finished",
     "anxiety_measure": "paired",
 }
-_SCHEMA = {
+_SCHEMA: dict[str, type[pl.DataType]] = {
     "figure": pl.String,
     "period": pl.String,
     "category": pl.String,
-    "numerator": pl.Int64,
-    "denominator": pl.Int64,
-    "rate": pl.Float64,
-    "rate_low": pl.Float64,
-    "rate_high": pl.Float64,
-    "is_suppressed": pl.Boolean,
+    **FIGURE_NUMBERS,
 }
 
 

@@ -15,7 +15,7 @@ import polars as pl
 from data_contracts.suppression import SuppressionRule
 from models.derivable_counts import showable
 from models.funnel import Z_95, Z_998, funnel_limits, places_in_funnel
-from models.suppression import rounded, wilson
+from models.suppression import FIGURE_NUMBERS, rounded, wilson
 from models.trend_counts import ALL, FIGURES, NOW, PRACTICE, Cell, TrendCounts, worth_of
 
 FUNNEL_FIGURES = (
@@ -29,14 +29,6 @@ FUNNEL_FIGURES = (
 _SITES_FOR_A_FUNNEL = 2
 
 _Schema = dict[str, type[pl.DataType]]
-_NUMBERS: _Schema = {
-    "numerator": pl.Int64,
-    "denominator": pl.Int64,
-    "rate": pl.Float64,
-    "rate_low": pl.Float64,
-    "rate_high": pl.Float64,
-    "is_suppressed": pl.Boolean,
-}
 _TEXTS: _Schema = dict.fromkeys(("figure", "period", "site_id", "category"), pl.String)
 _GROUP_TEXTS: _Schema = dict.fromkeys(("figure", "dimension", "group_id", "period"), pl.String)
 _FUNNEL: _Schema = {
@@ -90,10 +82,10 @@ def trend_tables(counted: TrendCounts, rule: SuppressionRule) -> TrendTables:
             trends.append((figure, period, group, category, *numbers))
         else:
             groups.append((figure, dimension, group, period, *numbers))
-    by_site = pl.DataFrame(trends, schema=_TEXTS | _NUMBERS, orient="row").sort(*_TEXTS)
+    by_site = pl.DataFrame(trends, schema=_TEXTS | FIGURE_NUMBERS, orient="row").sort(*_TEXTS)
     return TrendTables(
         trends=by_site,
-        groups=pl.DataFrame(groups, schema=_GROUP_TEXTS | _NUMBERS, orient="row").sort(
+        groups=pl.DataFrame(groups, schema=_GROUP_TEXTS | FIGURE_NUMBERS, orient="row").sort(
             *_GROUP_TEXTS
         ),
         funnel=funnel_of_sites(by_site),
