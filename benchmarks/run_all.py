@@ -17,6 +17,11 @@ SUBJECTS = {
     "neighbours": "Nearest neighbours",
     "predictions": "Predictions",
     "night": "A night",
+    "backtest": "A back-test",
+    "outlook_truth": "The outlook beside the truth",
+    "outlook_parts": "What each part of the outlook gains",
+    "rule_search": "A better setting of the status rule",
+    "backtest_shared": "A back-test of the published sets",
     "screens": "The screens",
 }
 """Script by subject; the quickest first."""

@@ -39,11 +39,16 @@ def show_banner(places: Places, snapshot: Snapshot | None) -> None:
 
 
 def news_mark(places: Places) -> tuple[int, ...]:
-    """Return what changes when a night ends or publishes, or the settings change.
+    """Return what changes when a night ends or publishes, evidence is made, or settings change.
 
     Who is refused in the settings is so in front of an open screen too: app.py asks anew.
     """
-    watched = (places.pointer_file, places.last_run_file, places.settings)
+    watched = (
+        places.pointer_file,
+        places.evidence_pointer_file,
+        places.last_run_file,
+        places.settings,
+    )
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in watched)
 
 

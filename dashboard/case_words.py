@@ -12,11 +12,12 @@ from dashboard.chart_course import EventMark, FlagLine
 from dashboard.reading import CaseRecord
 from dashboard.time_axis import DAYS_IN_A_WEEK, TimeAxis
 from dashboard.words import Mark, code_words, mark, number, since
-from data_contracts.tables_judged import FLAG_KINDS, STATUSES_IN_ORDER
+from data_contracts.tables_judged import FLAG_KINDS, OUTLOOK_OUTCOMES, STATUSES_IN_ORDER
 
 WHOLE_CASE = "case"
 LEAVES = "leaves_"
 ANSWERS_SHOWN = 5
+PRIMARY_END = OUTLOOK_OUTCOMES[0]  # what an outlook is asked first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +194,13 @@ def event_sentences(record: CaseRecord) -> list[str]:
         when = " ".join(part for part in (since(row["session"], row["day"]), until) if part)
         said.append(f"{when.capitalize()}: {row['sentence']}" if when else row["sentence"])
     return said
+
+
+def outlook_sentences(record: CaseRecord, measure_id: str) -> list[str]:
+    """Return how the case may end on a measure, or what stands in; nothing for a closed case."""
+    rows = record.outlooks.filter(pl.col("measure_id") == measure_id)
+    said = rows.filter((pl.col("outcome") == PRIMARY_END) | pl.col("probability").is_not_null())
+    return said.sort(pl.col("outcome") != PRIMARY_END, "outcome")["sentence"].to_list()
 
 
 def heading_sentences(record: CaseRecord, measure_id: str) -> list[str]:

@@ -32,6 +32,8 @@ class Picture:
     heading: str
     chart: Drawable
     words: str
+    note: str = ""
+    """How much is hidden, and what n is, where the chart itself cannot say it."""
 
 
 def as_svg(pictures: Sequence[Picture], origin: Origin, remarks: Sequence[str] = ()) -> bytes:

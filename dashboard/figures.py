@@ -205,7 +205,7 @@ def rate_words(row: dict[str, Any], preset: str) -> str:
         return hidden(preset)
     if row["rate"] is None:
         return "no cases"
-    return f"{_share(row)}, n = {row['denominator']:,}"
+    return f"{share_words(row)}, n = {row['denominator']:,}"
 
 
 def sentence(figure: Figure, row: dict[str, Any], preset: str) -> str:
@@ -219,7 +219,7 @@ def sentence(figure: Figure, row: dict[str, Any], preset: str) -> str:
     if row["rate"] is None:
         return f"There are no {figure.denominator} yet."
     return (
-        f"Of {row['denominator']:,} {figure.denominator}, {_share(row)} {figure.counts}. "
+        f"Of {row['denominator']:,} {figure.denominator}, {share_words(row)} {figure.counts}. "
         "In brackets: 95 % interval."
     )
 
@@ -244,7 +244,8 @@ def percent(rate: float) -> str:
     return f"{rate * 100:.0f} %"
 
 
-def _share(row: dict[str, Any]) -> str:
+def share_words(row: dict[str, Any]) -> str:
+    """Return a share that is shown, with its interval in brackets."""
     if row["rate_low"] is None:
         return percent(row["rate"])
     return f"{percent(row['rate'])} ({percent(row['rate_low'])} to {percent(row['rate_high'])})"

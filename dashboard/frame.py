@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import (
     reading,
+    screen_alert_quality,
     screen_case,
     screen_caseload,
     screen_data_quality,
@@ -38,6 +39,7 @@ _SEES: dict[str, tuple[Role, ...]] = {
     "case": ("supervisor",),
     "caseload": ("supervisor",),
     "trends": ("manager", "analyst", "supervisor"),
+    "alerts": ("manager", "analyst", "supervisor"),
     "data": ("analyst", "manager"),
     "runs": ("analyst", "manager"),
 }
@@ -58,6 +60,7 @@ def navigation(
         "case": ("Case", screen_case.show),
         "caseload": ("Caseload", screen_caseload.show),
         "trends": ("Practice trends", screen_trends.show),
+        "alerts": ("Alert quality", screen_alert_quality.show),
         "data": ("Data quality", screen_data_quality.show),
         "runs": ("Runs", screen_runs.show),
     }

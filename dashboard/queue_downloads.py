@@ -30,11 +30,12 @@ def show_queue_downloads(
     *,
     minutes: int,
     resting: int = 0,
+    below: int = 0,
 ) -> None:
     """Draw the ways to take the queue out: the agenda of the hour, and the list.
 
     `rows` are all to talk about, worst need first; `hour` is what the screen shows of them;
-    `resting` counts those decided about.
+    `resting` counts those decided about, `below` those below the line of a number of cases a week.
     """
     agenda = partial(
         _agenda,
@@ -43,7 +44,7 @@ def show_queue_downloads(
         told,
         origin_of(visit, f"Agenda for supervision, {minutes} minutes", HOW_STATUS),
         minutes=minutes,
-        remarks=_remarks(minutes, hour.waiting, told, resting),
+        remarks=_remarks(minutes, hour.waiting, told, resting, below),
     )
     everything = tuple(row["case_id"] for row in rows)
     listed = origin_of(visit, "Supervision queue", HOW_STATUS)
@@ -84,6 +85,7 @@ def queue_sheet(rows: Sequence[Row], told: Told) -> Sheet:
         "Site": pl.String,
         "Flag": pl.String,
         "Why": pl.String,
+        "Its place": pl.String,
         "Sessions attended": pl.Int64,
         "Days since last contact": pl.Int64,
         "Decided": pl.String,
@@ -96,6 +98,7 @@ def queue_sheet(rows: Sequence[Row], told: Told) -> Sheet:
             row["site_id"],
             mark(row["kind"]).word,
             row["sentence"],
+            row["need_words"],
             row["sessions_attended"],
             row["days_since_contact"],
             queue_review_words(*told[row["case_id"]], today=today()) or "no decision yet",
@@ -121,12 +124,16 @@ def _agenda(
     return agenda_pdf(cases, look_backs, origin, minutes=minutes, remarks=remarks)
 
 
-def _remarks(minutes: int, waiting: Sequence[Row], told: Told, resting: int) -> list[str]:
+def _remarks(
+    minutes: int, waiting: Sequence[Row], told: Told, resting: int, below: int
+) -> list[str]:
     said = []
     if waiting:
         due = sum(told[row["case_id"]][1].why in ("due", "overdue") for row in waiting)
         others = f"Not in these {minutes} minutes: {counted(len(waiting), 'case')} of the list"
         said.append(f"{others}, {due} with a follow-up due." if due else f"{others}.")
+    if below:
+        said.append(f"{counted(below, 'flagged case')} below the line of cases a week.")
     if resting:
         said.append(f"{counted(resting, 'case')} decided about and resting.")
     return said

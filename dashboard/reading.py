@@ -18,11 +18,11 @@ import streamlit as st
 
 from dashboard.scope import Assignment, Scope
 from dashboard.snapshot_files import FILES_OPEN, Identity, SnapshotFiles, Value, identity_of
-from data_contracts.contract import Table
+from data_contracts.contract import SqlType, Table
 from data_contracts.errors import UnknownCaseError
 from data_contracts.places import Places
-from data_contracts.tables_judged import EVENTS, FORECASTS, LENSES
-from data_contracts.tables_published import PUBLISHED_CASELOAD
+from data_contracts.tables_judged import EVENTS, FORECASTS, LENSES, OUTLOOKS
+from data_contracts.tables_published import PUBLISHED_CASELOAD, PUBLISHED_QUEUE
 
 # Remembered answers: enough for the screens of a morning, dropped after an hour.
 ANSWERS_KEPT = 400
@@ -72,11 +72,18 @@ _OF_CASE = {
     "events": "select * from published_events where case_id = $case_id "
     "order by measure_id, occasion, kind",
     "forecasts": "select * from published_forecasts where case_id = $case_id order by measure_id",
+    "outlooks": "select * from published_outlooks where case_id = $case_id "
+    "order by measure_id, outcome",
     "lenses": "select * from published_lenses where case_id = $case_id order by position",
 }
 
 # Tables that a snapshot of an older version does not hold.
-_SINCE_VERSION_2 = {"events": EVENTS, "forecasts": FORECASTS, "lenses": LENSES}
+_SINCE_VERSION_2 = {
+    "events": EVENTS,
+    "forecasts": FORECASTS,
+    "outlooks": OUTLOOKS,
+    "lenses": LENSES,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +112,7 @@ class CaseRecord:
     flags: pl.DataFrame
     events: pl.DataFrame
     forecasts: pl.DataFrame
+    outlooks: pl.DataFrame
     lenses: pl.DataFrame
     measures: pl.DataFrame
 
@@ -165,9 +173,11 @@ def _assigned(path: str, identity: Identity) -> tuple[tuple[Assignment, ...], bo
 def queue(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     """Return the viewer's part of the queue, worst need first.
 
-    `open_flags` names every open flag, comma-separated: 'stuck|phq9|day 63'.
+    `open_flags` names every open flag, comma-separated: 'stuck|phq9|day 63'. Columns that a
+    snapshot of an older version does not hold are null.
     """
-    return _case_rows(snapshot, scope, f"{_QUEUE} where {{in_scope}} order by position")
+    found = _case_rows(snapshot, scope, f"{_QUEUE} where {{in_scope}} order by position")
+    return _with_columns_of(PUBLISHED_QUEUE, found)
 
 
 def standing(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
@@ -199,8 +209,7 @@ def caseload(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     found = _case_rows(
         snapshot, scope, "select * from published_caseload where {in_scope} order by therapist_id"
     )
-    since_then = [name for name in PUBLISHED_CASELOAD.column_names if name not in found.columns]
-    return found.with_columns(pl.lit(None).alias(name) for name in since_then)
+    return _with_columns_of(PUBLISHED_CASELOAD, found)
 
 
 def therapist_lenses(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
@@ -359,6 +368,18 @@ def run_counts(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     return _aggregate_rows(snapshot, scope, "select * from published_run_counts order by run_id")
 
 
+def models(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return the models in use and what to do about each; no row before there is one."""
+    query = "select * from published_models order by measure_id, outcome"
+    return _if_there(snapshot, scope, "published_models", query)
+
+
+def drift(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return what the models in use rest on, beside what it was when they were trained."""
+    query = "select * from published_drift order by measure_id, outcome, kind, feature"
+    return _if_there(snapshot, scope, "published_drift", query)
+
+
 def files(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     """Return the files seen, latest first."""
     return _aggregate_rows(snapshot, scope, "select * from published_files order by position desc")
@@ -394,6 +415,12 @@ def talking_therapies(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     return _if_there(snapshot, scope, "published_talking_therapies", query)
 
 
+def follow_up(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
+    """Return what followed flags, after suppression; no row in a snapshot from before."""
+    query = "select * from published_follow_up order by kind, figure, group_id, category"
+    return _if_there(snapshot, scope, "published_follow_up", query)
+
+
 def measures(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
     """Return the measures in use and where their numbers come from."""
     return _aggregate_rows(snapshot, scope, "select * from published_measures order by all")
@@ -401,6 +428,27 @@ def measures(snapshot: Snapshot, scope: Scope) -> pl.DataFrame:
 
 def _tables(path: Path) -> set[str]:
     return set(_rows(path, "select table_name from duckdb_tables()")["table_name"])
+
+
+_TYPES: dict[SqlType, type[pl.DataType]] = {
+    "text": pl.String,
+    "bigint": pl.Int64,
+    "integer": pl.Int32,
+    "double": pl.Float64,
+    "boolean": pl.Boolean,
+    "timestamp": pl.Datetime,
+    "date": pl.Date,
+}
+
+
+def _with_columns_of(table: Table, found: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with every column of the contract; null where the snapshot is older."""
+    since_then = [column for column in table.columns if column.name not in found.columns]
+    return found.with_columns(
+        # With its type: a column of nothing at all can be compared with nothing.
+        pl.lit(None, _TYPES[column.type]).alias(column.name)
+        for column in since_then
+    )
 
 
 def _nothing_of(table: Table) -> str:

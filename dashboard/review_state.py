@@ -19,6 +19,7 @@ from typing import Literal
 
 from dashboard.review_events import ReviewEvent, Shown
 from data_contracts.review_words import review_words
+from data_contracts.reviews_in_force import in_force
 
 Standing = Literal["new", "discussed", "snoozed", "due", "overdue"]
 _SAFETY = "safety"
@@ -57,14 +58,10 @@ def review_state(events: Iterable[ReviewEvent], today: date) -> ReviewState:
     ordered = sorted(events, key=lambda event: event.sequence)
     if not ordered:
         return NEVER_REVIEWED
-    undone = {event.undoes for event in ordered if event.kind == "undo"}
-    in_force = [
-        event for event in ordered if event.kind == "review" and event.sequence not in undone
-    ]
     last = ordered[-1]
-    if not in_force:
+    if not (counted := in_force(ordered)):
         return ReviewState(last_sequence=last.sequence, is_undone=last.kind == "undo")
-    latest = in_force[-1]
+    latest = counted[-1]
     until = rests_until(latest)
     return ReviewState(
         standing=_standing(latest, until, today),

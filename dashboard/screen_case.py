@@ -8,6 +8,7 @@ import streamlit as st
 from dashboard import reading
 from dashboard.case_charts import show_charts
 from dashboard.case_downloads import show_case_downloads
+from dashboard.case_flag_quality import show_flag_quality
 from dashboard.case_header import case_facts, case_marks
 from dashboard.case_lenses import show_lenses
 from dashboard.case_words import (
@@ -20,6 +21,7 @@ from dashboard.case_words import (
     heading_sentences,
     measure_names,
     open_flags,
+    outlook_sentences,
     safety_answers,
     since_day_words,
     standing_of,
@@ -34,6 +36,10 @@ from data_contracts.errors import UnknownCaseError
 from data_contracts.rule import rule_text, status_rule
 
 HEADING_SOURCES = """
+- **How it may end**: a model trained on this practice's own ended cases, from the course so far,
+  told in tenths. Where it cannot say, the status rule stands in: the case then has its place in the
+  queue by what cases with its status came to. The model's card is under Runs; how often it was
+  right here, under Alert quality.
 - **From all scores so far**: the course this practice's cases usually take from such a start, moved
   by how far this case's own scores lie from it; the 8 in 10 are how far past cases ended from what
   was said of them.
@@ -79,6 +85,7 @@ def show(visit: Visit) -> None:
         _safety(visit, [item for item in items if is_first[item.name]])
         _why(visit, record, standing)
         show_decide(visit, record)
+        show_flag_quality(visit, record, standing)
         _other_measures(record, standing)
         _heading(record, standing)
         _events(record)
@@ -221,14 +228,26 @@ def _other_measures(record: CaseRecord, standing: Standing | None) -> None:
 
 
 def _heading(record: CaseRecord, standing: Standing | None) -> None:
-    said = heading_sentences(record, standing.decided_by) if standing else []
+    said = (
+        [
+            *outlook_sentences(record, standing.decided_by),
+            *heading_sentences(record, standing.decided_by),
+        ]
+        if standing
+        else []
+    )
     if not said or (standing and standing.code == "stale"):  # ahead of a score long ago
         return
     with st.container(border=True):
         st.header("Where it may be heading", anchor=False)
         for sentence in said:
             st.markdown(f"- {plain(sentence)}")
-        st.markdown(small("Not a flag, and no status looks at it. A course can always turn."))
+        st.markdown(
+            small(
+                "Not a flag, and no status looks at it. The order of the queue looks at the first "
+                "line. A course can always turn."
+            )
+        )
         with st.popover("How is this computed?", type="tertiary"):
             st.markdown(HEADING_SOURCES)
 

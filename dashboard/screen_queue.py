@@ -10,8 +10,17 @@ import polars as pl
 import streamlit as st
 
 from dashboard import reading, reviews
+from dashboard.queue_budget import choose_line
 from dashboard.queue_downloads import show_queue_downloads
-from dashboard.queue_order import MINUTES_A_CASE, ORDER_IN_WORDS, LookBack, Row, hour_of
+from dashboard.queue_line import LINE_IN_WORDS, NO_LINE, Line
+from dashboard.queue_order import (
+    MINUTES_A_CASE,
+    NEED_IN_WORDS,
+    ORDER_IN_WORDS,
+    LookBack,
+    Row,
+    hour_of,
+)
 from dashboard.queue_rows import Told, show_case_link, show_rows
 from dashboard.review_panel import queue_reviews, show_saved
 from dashboard.review_saving import today
@@ -28,13 +37,14 @@ class Parts:
     """The queue in the parts it is shown in; rows of published_queue in the order of need."""
 
     to_talk_about: list[dict[str, Any]]
+    below: list[dict[str, Any]]
     resting: list[dict[str, Any]]
     watched: list[dict[str, Any]]
 
     @property
     def order(self) -> list[str]:
         """In which order "next case" goes through them."""
-        rows = [*self.to_talk_about, *self.watched, *self.resting]
+        rows = [*self.to_talk_about, *self.below, *self.watched, *self.resting]
         return [row["case_id"] for row in rows]
 
 
@@ -48,47 +58,61 @@ def show(visit: Visit) -> None:
         told = queue_reviews(visit, rows)
         due_elsewhere = _due_elsewhere(visit)
         standing = reading.standing(visit.snapshot, visit.scope)
-    everything = parts_of(rows, told)
-    st.markdown(small(_headline(visit, everything, len(due_elsewhere), standing)))
+    headline = st.container()  # it counts by the line, which is chosen below it
     show_saved(visit)
     minutes, kept = _controls(rows)
-    parts = parts_of(kept, told)
+    line = choose_line(visit, rows, usual=minutes // MINUTES_A_CASE)
+    everything = parts_of(rows, told, line)
+    headline.markdown(small(_headline(visit, everything, len(due_elsewhere), standing)))
+    parts = parts_of(kept, told, line)
     visit.memory["queue_order"] = parts.order
-    hour = hour_of(parts.to_talk_about, due_elsewhere, minutes)
+    hour = hour_of(parts.to_talk_about, due_elsewhere, minutes, line.takes)
     with st.container(gap="xsmall"):
-        show_rows(visit, [*hour.cases, *hour.watched], told)
+        show_rows(visit, [*hour.cases, *hour.watched], told, line)
         if not parts.to_talk_about:
             st.info(_why_empty(rows, parts, standing))
         _due(visit, hour.look_backs)
         others = counted(len(hour.waiting), "case")
-        _folded(visit, "others", f"Show the other {others}", hour.waiting, told)
+        _folded(visit, "others", f"Show the other {others}", hour.waiting, told, line)
+        below = f"Flagged, below your line ({len(parts.below)})"
+        _folded(visit, "below", below, parts.below, told, line)
         resting = f"Decided, resting for now ({len(parts.resting)})"
-        _folded(visit, "resting", resting, parts.resting, told)
+        _folded(visit, "resting", resting, parts.resting, told, line)
         watched = f"Not flagged; to keep an eye on ({len(parts.watched)})"
-        _folded(visit, "watched", watched, parts.watched, told)
+        _folded(visit, "watched", watched, parts.watched, told, line)
     show_queue_downloads(
         visit,
-        parts.to_talk_about,
+        [*parts.to_talk_about, *parts.below],
         told,
         hour,
         minutes=minutes,
         resting=len(parts.resting),
+        below=len(parts.below),
     )
     st.markdown(small(_not_in_queue(standing)))
 
 
-def parts_of(rows: pl.DataFrame, told: Told) -> Parts:
-    """Split the queue: a flagged case that was decided about rests until it is due or changes."""
-    found: dict[str, list[dict[str, Any]]] = {"list": [], "resting": [], "watched": []}
+def parts_of(rows: pl.DataFrame, told: Told, line: Line = NO_LINE) -> Parts:
+    """Split the queue: a case that was decided about rests until it is due or changes.
+
+    What is due is talked about, wherever it lies from the line.
+    """
+    found: dict[str, list[dict[str, Any]]] = {"up": [], "below": [], "resting": [], "watched": []}
     for row in rows.to_dicts():
-        is_due = told[row["case_id"]][1].why in ("due", "overdue")
-        if not row["is_flagged"] and not is_due:
+        place = told[row["case_id"]][1]
+        is_due = place.why in ("due", "overdue")
+        if not row["is_flagged"] and not is_due and not line.takes(row):
             found["watched"].append(row)
-        elif told[row["case_id"]][1].is_in_list:
-            found["list"].append(row)
-        else:
+        elif not place.is_in_list:
             found["resting"].append(row)
-    return Parts(to_talk_about=found["list"], resting=found["resting"], watched=found["watched"])
+        else:
+            found["up" if is_due or line.takes(row) else "below"].append(row)
+    return Parts(
+        to_talk_about=found["up"],
+        below=found["below"],
+        resting=found["resting"],
+        watched=found["watched"],
+    )
 
 
 def _due_elsewhere(visit: Visit) -> list[LookBack]:
@@ -110,6 +134,7 @@ def _headline(visit: Visit, parts: Parts, due_elsewhere: int, standing: pl.DataF
         f"State of {moment(visit.snapshot.published_at)}",
         f"{counted(int(standing['case_count'].sum()), 'open case')} {whose}",
         f"{len(parts.to_talk_about)} to talk about",
+        f"{len(parts.below)} flagged below your line" if parts.below else "",
         f"{len(parts.resting)} decided and resting" if parts.resting else "",
         f"{due_elsewhere} more with a follow-up due" if due_elsewhere else "",
         f"{unjudged} cannot be judged now",
@@ -146,11 +171,11 @@ def _controls(rows: pl.DataFrame) -> tuple[int, pl.DataFrame]:
         with st.popover("How is this computed?", type="tertiary"):
             st.markdown(
                 f"We reckon with {MINUTES_A_CASE} minutes a case. That number is chosen, not a "
-                "finding. Order: safety item, deteriorating, stuck, alliance; within a kind, the "
-                "least gain first, counted in clear changes of the measure, then who has waited "
-                f"longest. {ORDER_IN_WORDS} What does not fit stays below, one click away: "
-                "nothing is dropped. The printed agenda holds the same cases in the same order."
+                f"finding. {NEED_IN_WORDS} {ORDER_IN_WORDS} What does not fit stays below, one "
+                "click away: nothing is dropped. The printed agenda holds the same cases in the "
+                "same order."
             )
+            st.markdown(LINE_IN_WORDS)
             st.markdown(rule_in_words())
     return minutes, rows
 
@@ -174,17 +199,24 @@ def _now(case: Row) -> str:
     return f"now {mark(case['status'] or 'cannot_judge').text}"
 
 
-def _folded(visit: Visit, name: str, label: str, rows: Sequence[Row], told: Told) -> None:
+def _folded(
+    visit: Visit, name: str, label: str, rows: Sequence[Row], told: Told, line: Line
+) -> None:
     """Draw rows behind one click; they are made only when that click comes."""
     if not rows:
         return
     fold = st.expander(label, key=f"fold_{name}", on_change="rerun")
     if fold.open:
         with fold:
-            show_rows(visit, rows, told)
+            show_rows(visit, rows, told, line)
 
 
 def _why_empty(rows: pl.DataFrame, parts: Parts, standing: pl.DataFrame) -> str:
+    if parts.below:
+        return (
+            "Nothing lies above your line now. The flagged cases below it are folded here: raise "
+            "the cases a week to take more of them up."
+        )
     if parts.resting:
         return (
             "Nothing to talk about now: every flagged case here was decided about and rests. They "

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import reading
 from dashboard.download_buttons import Export, may_export, show_downloads
 from dashboard.downloads import CSV, EXCEL, Sheet, as_csv, as_excel
+from dashboard.models_in_use_block import show_models
 from dashboard.origin import origin_of
 from dashboard.run_words import (
     FATE_WORDS,
@@ -52,6 +53,7 @@ def show(visit: Visit) -> None:
         files = reading.files(visit.snapshot, visit.scope)
     _last_night(visit, runs, datetime.now(UTC))
     _accounts(files)
+    show_models(visit)
     history = run_history(runs, counts)
     _history(history)
     _one_run(runs, counts)
@@ -210,6 +212,12 @@ def _downloads(
         Sheet(name="Steps", rows=counts.sort("run_id", "position")),
         Sheet(name="Files", rows=accounts(files)),
     ]
+    for name, rows in (
+        ("Models", reading.models(visit.snapshot, visit.scope)),
+        ("Drift", reading.drift(visit.snapshot, visit.scope)),
+    ):
+        if not rows.is_empty():
+            sheets.append(Sheet(name=name, rows=rows))
     what = "Runs of the night: history, steps, accounts of every file"
     origin = origin_of(visit, what, HOW)
     name = f"unstuck-runs-{visit.snapshot.run_id}"

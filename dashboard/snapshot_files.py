@@ -21,6 +21,8 @@ Value = str | bool | int | list[str] | None
 Identity = tuple[int, int, int]
 """Time of writing, size, place on the disk."""
 
+FileError = duckdb.Error
+"""A file that is damaged, or does not have the table or column that is asked for."""
 FILES_OPEN = 4  # cases and aggregates, of this night and of the one before
 # One thread: many viewers ask at once, and each question is small. The memory is for blocks kept.
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {

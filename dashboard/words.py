@@ -62,6 +62,7 @@ _MARKS = {
     "alliance_drop": Mark(shape="●", word="alliance fell", tone="blue"),
     "alliance_low": Mark(shape="●", word="alliance low", tone="blue"),
     "alliance_ceiling": Mark(shape="●", word="alliance at the top", tone="blue"),
+    "outlook": Mark(shape="◇", word="by its outlook", tone="ink"),
 }
 _CODES = {
     "no_baseline": "no score from the start of care",

@@ -28,6 +28,7 @@ class Layer(StrEnum):
     KEPT = "kept"  # append-only: what was shown, which flags were open
     CASES = "published cases"  # in <run>.cases.duckdb
     AGGREGATES = "published aggregates"  # in <run>.aggregates.duckdb
+    EVIDENCE = "published evidence"  # in evidence-<id>.duckdb
     STORE = "own store"  # written by the screens
 
 

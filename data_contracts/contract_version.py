@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PARTS = ("tables", "measures", "sentences", "lenses", "settings of care")
+PARTS = ("tables", "measures", "sentences", "lenses", "settings of care", "models in use")
 _WHOLE = "some of them"
 
 
@@ -30,9 +30,9 @@ def changed_parts(now: str, before: str) -> list[str]:
 
     Examples
     --------
-    >>> changed_parts("t.m.s.l1.c", "t.m.s.l2.c")
+    >>> changed_parts("t.m.s.l1.c.none", "t.m.s.l2.c.none")
     ['lenses']
-    >>> changed_parts("t.m.s.l1.c", "t.m.s.c")
+    >>> changed_parts("t.m.s.l1.c.none", "t.m.s.l1.c")
     ['some of them']
     """
     if now == before:

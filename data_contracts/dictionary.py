@@ -34,6 +34,7 @@ _LAYERS = {
     Layer.KEPT: "What is never made anew. In `warehouse.duckdb`.",
     Layer.CASES: "What a supervisor's screens read. In `<run>.cases.duckdb`; never for managers.",
     Layer.AGGREGATES: "What everybody's screens may read. In `<run>.aggregates.duckdb`.",
+    Layer.EVIDENCE: "How good the flags are here, for everybody. In `evidence-<id>.duckdb`.",
     Layer.STORE: "What the screens write. In `workspace.sqlite`, or the PostgreSQL database set.",
 }
 _HEAD = """\

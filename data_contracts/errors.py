@@ -73,6 +73,12 @@ class SendingError(UnstuckError):
     exit_code = 13
 
 
+class ModelNotUsableError(UnstuckError):
+    """A trained model on disk is damaged, of another make, or holds what may not be loaded."""
+
+    exit_code = 14
+
+
 def nearest(word: str, known: list[str]) -> str:
     """Return " (did you mean 'x'?)" for the known word most like this one, or nothing."""
     from difflib import get_close_matches

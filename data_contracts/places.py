@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from data_contracts.errors import NothingPublishedError
+from data_contracts.errors import NothingPublishedError, SourceError
 
 HOME_VARIABLE = "UNSTUCK_HOME"
 
@@ -27,6 +27,16 @@ class Pointer(BaseModel):
     published_at: datetime
 
 
+class EvidencePointer(BaseModel):
+    """Which evidence on the flags is current."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    evidence_id: str
+    file: str
+    made_at: datetime
+
+
 class LastRun(BaseModel):
     """How the last night ended, also when it failed and published nothing."""
 
@@ -39,6 +49,20 @@ class LastRun(BaseModel):
     finished_at: datetime | None = None
     message: str = ""
     """Why it failed, or what it warned of."""
+
+
+class LastTraining(BaseModel):
+    """How the last training ended, also when it failed and changed nothing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    state: Literal["running", "trained", "nothing to train", "failed"]
+    trigger: Literal["hand", "schedule"]
+    started_at: datetime
+    finished_at: datetime | None = None
+    message: str = ""
+    """What it did, one sentence a model; or why it failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +108,16 @@ class Places:
         return self.published / "current.json"
 
     @property
+    def evidence_pointer_file(self) -> Path:
+        """Names the current evidence on how good the flags are."""
+        return self.published / "evidence.json"
+
+    @property
+    def evidence_lock(self) -> Path:
+        """Held while evidence is written."""
+        return self.home / "evidence.lock"
+
+    @property
     def last_run_file(self) -> Path:
         """How the last night ended."""
         return self.home / "last_run.json"
@@ -97,6 +131,31 @@ class Places:
     def last_digest_file(self) -> Path:
         """What the last digest that was sent stood on."""
         return self.home / "last_digest.json"
+
+    @property
+    def models(self) -> Path:
+        """Folder of trained models, one folder a version."""
+        return self.home / "models"
+
+    @property
+    def models_in_use_file(self) -> Path:
+        """Which version is in use for each measure and outcome, and which was before."""
+        return self.models / "in_use.json"
+
+    @property
+    def training_lock(self) -> Path:
+        """Held by a training while it runs."""
+        return self.home / "training.lock"
+
+    @property
+    def last_training_file(self) -> Path:
+        """How the last training ended."""
+        return self.home / "last_training.json"
+
+    @property
+    def backtest_pieces(self) -> Path:
+        """Folder of what a back-test worked out and a later one may use again."""
+        return self.home / "backtest"
 
     @property
     def prefect(self) -> Path:
@@ -119,11 +178,41 @@ class Places:
             raise NothingPublishedError(message)
         return Pointer.model_validate_json(self.pointer_file.read_text(encoding="utf-8"))
 
+    def evidence_pointer(self) -> EvidencePointer | None:
+        """Return the pointer to the current evidence; None where the flags were never tested.
+
+        Raises
+        ------
+        SourceError
+            If it is damaged.
+        """
+        if not self.evidence_pointer_file.exists():
+            return None
+        try:
+            text = self.evidence_pointer_file.read_text(encoding="utf-8")
+            return EvidencePointer.model_validate_json(text)
+        except (OSError, ValueError):
+            raise unreadable_evidence(self.evidence_pointer_file) from None
+
+    def point_to_evidence(self, pointer: EvidencePointer) -> None:
+        """Make finished evidence the current one, in one rename."""
+        write_whole(self.evidence_pointer_file, pointer.model_dump_json(indent=2))
+
     def last_run(self) -> LastRun | None:
         """Return how the last night ended; None before the first."""
         if not self.last_run_file.exists():
             return None
         return LastRun.model_validate_json(self.last_run_file.read_text(encoding="utf-8"))
+
+    def last_training(self) -> LastTraining | None:
+        """Return how the last training ended; None before the first."""
+        if not self.last_training_file.exists():
+            return None
+        return LastTraining.model_validate_json(self.last_training_file.read_text(encoding="utf-8"))
+
+    def note_training(self, last_training: LastTraining) -> None:
+        """Record how the last training ended."""
+        write_whole(self.last_training_file, last_training.model_dump_json(indent=2))
 
     def note_run(self, last_run: LastRun) -> None:
         """Record how the last night ended."""
@@ -132,6 +221,14 @@ class Places:
     def point_to(self, pointer: Pointer) -> None:
         """Make a finished snapshot the current one, in one rename."""
         write_whole(self.pointer_file, pointer.model_dump_json(indent=2))
+
+
+def unreadable_evidence(path: Path) -> SourceError:
+    """Return what to say of evidence that cannot be read: no night makes it anew."""
+    return SourceError(
+        f"How good the flags are here cannot be read now: the evidence file {path.name} is missing "
+        "or damaged. Run 'unstuck train' on the server to make it anew."
+    )
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -169,6 +169,20 @@ class Curves(_Section):
     )
 
 
+class Models(_Section):
+    """When models of the outlook are trained, and on how many cases at least."""
+
+    schedule: str = Field(
+        default="0 3 * * 0", description="when models are trained, cron; empty: only by hand"
+    )
+    minimum_cases: int = Field(
+        default=100, ge=50, description="ended cases with a known end that a model needs"
+    )
+    minimum_bad: int = Field(
+        default=20, ge=10, description="bad ends among them that a model needs, and good ones"
+    )
+
+
 class Dashboard(_Section):
     """Where the screens are served."""
 
@@ -222,6 +236,7 @@ class Settings(BaseSettings):
         default_factory=Publishing, description="what the night keeps and hides"
     )
     curves: Curves = Field(default_factory=Curves, description="when curves are fitted")
+    models: Models = Field(default_factory=Models, description="when models are trained")
     dashboard: Dashboard = Field(default_factory=Dashboard, description="where screens are served")
     workspace: Workspace = Field(
         default_factory=Workspace, description="where reviews and the audit log are kept"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from hashlib import sha256
 
 from data_contracts.contract import Column, Layer, Privacy, Table, technical
+from data_contracts.tables_evidence import EVIDENCE
 from data_contracts.tables_incoming import INCOMING
 from data_contracts.tables_judged import JUDGED, KEPT
 from data_contracts.tables_ledger import FILES, LEDGER, RUN_ID
@@ -57,7 +58,12 @@ def versions_of(table: Table) -> Table:
 VERSIONS: tuple[Table, ...] = tuple(versions_of(table) for table in INCOMING)
 JUDGED_TABLES: tuple[Table, ...] = (*INCOMING, *JUDGED, *KEPT)
 WAREHOUSE: tuple[Table, ...] = (*LEDGER, *VERSIONS, *INCOMING, *JUDGED, *KEPT)
-EVERY_TABLE: tuple[Table, ...] = (*WAREHOUSE, *PUBLISHED_FOR_CASES, *PUBLISHED_FOR_ALL)
+EVERY_TABLE: tuple[Table, ...] = (
+    *WAREHOUSE,
+    *PUBLISHED_FOR_CASES,
+    *PUBLISHED_FOR_ALL,
+    *EVIDENCE,
+)
 
 
 def incoming(name: str) -> Table:

@@ -24,6 +24,8 @@ FLAG_KINDS = (
     "alliance_low",
     "alliance_ceiling",
 )
+# What an outlook may be about; models/case_ends.py says what each means.
+OUTLOOK_OUTCOMES = ("clinical_without_gain", "reliable_deterioration", "drop_out")
 EVENT_KINDS = (
     "sudden_gain",
     "sudden_loss",
@@ -301,6 +303,25 @@ FORECASTS = Table(
     ),
 )
 
+OUTLOOKS = Table(
+    name="outlooks",
+    one_row_is="how an open case may end on a measure, from what is known so far; never a flag",
+    layer=Layer.JUDGED,
+    key=("case_id", "measure_id", "outcome"),
+    note="No status and no flag looks at it. The order of the queue does.",
+    columns=(
+        CASE_ID,
+        MEASURE_ID,
+        clinical("outcome", "text", "which end is asked about", values=OUTLOOK_OUTCOMES),
+        clinical("occasion", "bigint", "the last scored occasion: nothing later is used"),
+        clinical("probability", "double", "chance of that end, 0 to 1", nullable=True),
+        clinical("reason", "text", "why there is none, a code", nullable=True),
+        clinical("stands_in", "text", "which rule stands in where there is none", nullable=True),
+        technical("model_version", "text", "the model behind it", nullable=True),
+        clinical("sentence", "text", "the same in words"),
+    ),
+)
+
 LENSES = Table(
     name="lenses",
     one_row_is="a place to look in an open case in the queue, with what was seen there",
@@ -384,6 +405,7 @@ JUDGED: tuple[Table, ...] = (
     ALLIANCE_POINTS,
     EVENTS,
     FORECASTS,
+    OUTLOOKS,
     LENSES,
 )
 KEPT: tuple[Table, ...] = (CURVES, CHANGE_REFERENCES, FLAGS, SHOWN)

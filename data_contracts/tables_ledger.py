@@ -43,7 +43,11 @@ RUNS = Table(
         technical(
             "state", "text", "how it ended", values=("running", "published", "unchanged", "failed")
         ),
-        technical("contract_version", "text", "hash of tables, measures and settings of care"),
+        technical(
+            "contract_version",
+            "text",
+            "hash of tables, measures, settings of care and models in use",
+        ),
         technical("rule_version", "text", "version of the status rule"),
         technical("package_versions", "text", "packages that computed it, JSON"),
         technical("seed", "bigint", "seed of everything random in it"),

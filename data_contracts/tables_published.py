@@ -16,6 +16,7 @@ from data_contracts.tables_judged import (
     FLAGS,
     FORECASTS,
     LENSES,
+    OUTLOOKS,
     REASONS,
     SHOWN,
     STATUSES,
@@ -80,14 +81,16 @@ PUBLISHED_QUEUE = Table(
     layer=Layer.CASES,
     key=("case_id",),
     columns=(
-        technical("position", "bigint", "place in the whole practice's queue, from 1"),
+        technical(
+            "position", "bigint", "place in the whole practice's queue, from 1: safety, then need"
+        ),
         CASE_ID,
         CASES.column("therapist_id"),
         THERAPISTS.column("supervisor_id"),
         CASES.column("site_id"),
-        clinical("kind", "text", "what leads", values=(*FLAG_KINDS, "watch")),
+        clinical("kind", "text", "what leads", values=(*FLAG_KINDS, "watch", "outlook")),
         clinical("kinds", "text", "everything open, comma-separated"),
-        clinical("is_flagged", "boolean", "false for cases only to keep an eye on"),
+        clinical("is_flagged", "boolean", "false for those on watch, or there by their outlook"),
         clinical("measure_id", "text", "the measure that leads"),
         clinical("measure_name", "text", "its name as a clinician says it"),
         clinical("status", "text", "status of the case", values=STATUSES_IN_ORDER),
@@ -105,6 +108,17 @@ PUBLISHED_QUEUE = Table(
             "days_since_contact", "bigint", "days since last seen", nullable=True, unit="days"
         ),
         clinical("is_verified", "boolean", "whether every number behind it was read in its source"),
+        clinical("need", "double", "probability x severity x unseen; docs/need.md"),
+        clinical("probability", "double", "chance of a bad end, 0 to 1"),
+        clinical(
+            "probability_from",
+            "text",
+            "outlook; else the status rule stands in: by the back-test here, or chosen",
+            values=("outlook", "backtest", "chosen"),
+        ),
+        clinical("severity", "double", "how far from well, 1 to 3"),
+        clinical("unseen", "double", "how long not talked about, 1 to 2"),
+        clinical("need_words", "text", "why it stands at its place, in words"),
     ),
 )
 
@@ -245,6 +259,31 @@ PUBLISHED_THERAPIST_LENSES = Table(
     ),
 )
 
+PUBLISHED_FOLLOW_UP = Table(
+    name="published_follow_up",
+    one_row_is="what followed flags of a kind, in a group of cases, after suppression",
+    layer=Layer.AGGREGATES,
+    key=("figure", "kind", "group_id", "category"),
+    note="Described, not tried: who is talked about is chosen. A case counts once within a kind, "
+    "with its first flag of it; followed for 84 days from 14 days after it was on a screen.",
+    columns=(
+        _aggregate("figure", "text", "what is counted: flagged, went_on, decided, useful, ..."),
+        _aggregate("kind", "text", "kind of flag"),
+        _aggregate("group_id", "text", "reviewed, not_reviewed, not_shown; a decision; or 'all'"),
+        _aggregate("category", "text", "how it went on, or 'all'"),
+        *_figures_after_suppression("share"),
+        _aggregate(
+            "middle",
+            "double",
+            "median of what the figure measures: gain to the fourth score (in clear changes), or "
+            "weeks to the next; only of 20 cases or more",
+            nullable=True,
+        ),
+        _aggregate("low_quarter", "double", "a quarter lies below this", nullable=True),
+        _aggregate("high_quarter", "double", "a quarter lies above this", nullable=True),
+    ),
+)
+
 PUBLISHED_QUARANTINE = Table(
     name="published_quarantine",
     one_row_is="how many rows of a file one rule set aside",
@@ -262,6 +301,83 @@ PUBLISHED_QUARANTINE = Table(
     ),
 )
 
+_ABOUT_MODEL = (
+    technical("measure_id", "text", "the measure"),
+    technical("outcome", "text", "the end it gives a chance of, such as drop_out"),
+    technical("version", "text", "version of the model; sorts by time"),
+)
+PUBLISHED_MODELS = Table(
+    name="published_models",
+    one_row_is="a model in use",
+    layer=Layer.AGGREGATES,
+    key=("measure_id", "outcome"),
+    note="Its card lies beside its file in the home (docs/models_in_use.md).",
+    columns=(
+        *_ABOUT_MODEL,
+        technical("measure_name", "text", "the measure as a clinician says it"),
+        technical("outcome_words", "text", "how cases end that end so"),
+        technical("in_use_since", "timestamp", "since when it is in use, UTC", nullable=True),
+        _aggregate(
+            "case_count",
+            "bigint",
+            "ended cases it learned from, rounded",
+            nullable=True,
+            unit="cases",
+        ),
+        technical("landmark", "text", "where its figure was taken: occasion_4", nullable=True),
+        _aggregate("auc", "double", "area under the curve out of sample", nullable=True),
+        _aggregate("auc_low", "double", "95 % interval, lower end", nullable=True),
+        _aggregate("auc_high", "double", "95 % interval, upper end", nullable=True),
+        technical(
+            "concern",
+            "text",
+            "what is the matter: '' (nothing), inputs, calibration, unusable, unknown",
+        ),
+        technical("sentence", "text", "which model it is, in words"),
+        technical("advice", "text", "what to do, with the command"),
+    ),
+)
+PUBLISHED_DRIFT = Table(
+    name="published_drift",
+    one_row_is="something a model in use rests on, beside what it was at the training",
+    layer=Layer.AGGREGATES,
+    key=("measure_id", "outcome", "kind", "feature"),
+    note="Sources of the figures and their limits: models/drift.py.",
+    columns=(
+        *_ABOUT_MODEL,
+        technical("kind", "text", "inputs (all), input (one of them) or calibration"),
+        technical("feature", "text", "the input; empty for all of them"),
+        technical("feature_words", "text", "the same in words"),
+        _aggregate(
+            "case_count", "bigint", "cases it is seen in, rounded", nullable=True, unit="cases"
+        ),
+        _aggregate(
+            "value",
+            "double",
+            "input: population stability index; calibration: observed less "
+            "expected share of such ends",
+            nullable=True,
+        ),
+        _aggregate("low", "double", "calibration: 99 % interval, lower end", nullable=True),
+        _aggregate(
+            "high",
+            "double",
+            "input: what chance alone gives; calibration: upper end",
+            nullable=True,
+        ),
+        _aggregate(
+            "share_then",
+            "double",
+            "input: share not known at the training; calibration: mean "
+            "squared error (Brier) out of sample at the training",
+            nullable=True,
+        ),
+        _aggregate("share_now", "double", "the same now", nullable=True),
+        technical("verdict", "text", "what is concluded, a code"),
+        technical("sentence", "text", "the same in words; empty for a single input"),
+    ),
+)
+
 _CASE_TABLES = (
     COURSE_POINTS,
     STATUSES,
@@ -270,6 +386,7 @@ _CASE_TABLES = (
     ALLIANCE_POINTS,
     EVENTS,
     FORECASTS,
+    OUTLOOKS,
     LENSES,
     FLAGS,
     SHOWN,
@@ -305,6 +422,9 @@ PUBLISHED_FOR_ALL: tuple[Table, ...] = (
     PUBLISHED_TREND_GROUPS,
     PUBLISHED_FUNNEL,
     PUBLISHED_TALKING_THERAPIES,
+    PUBLISHED_FOLLOW_UP,
+    PUBLISHED_MODELS,
+    PUBLISHED_DRIFT,
     PUBLISHED_QUARANTINE,
     replace(PUBLISHED_MEASURES, layer=Layer.AGGREGATES),
     replace(RUNS, name="published_runs", layer=Layer.AGGREGATES),

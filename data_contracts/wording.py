@@ -15,8 +15,12 @@ Section = Literal[
     "flag",
     "event",
     "forecast",
+    "alert",
     "status_words",
     "talking_therapies",
+    "outlook",
+    "need",
+    "budget",
     "quarantine",
 ]
 

@@ -5,12 +5,13 @@ The screens open it to write (dashboard/workspace_store.py); whoever only reads 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Engine, Row, Select, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from data_contracts.errors import ContractError
+from data_contracts.errors import ContractError, WorkspaceError
 from data_contracts.places import Places
 from data_contracts.settings import Settings
 
@@ -35,6 +36,32 @@ def engine_to_read(places: Places, settings: Settings) -> Engine | None:
     file = f"file:{places.workspace}"
     address = URL.create("sqlite+pysqlite", database=file, query={"mode": "ro", "uri": "true"})
     return create_engine(address, hide_parameters=True)
+
+
+def rows_to_read(places: Places, settings: Settings, asked: Select[Any]) -> Sequence[Row[Any]]:
+    """Return what is asked of the store, without changing it; nothing before anything opened it.
+
+    Raises
+    ------
+    ContractError
+        If `[workspace] url` is no address of a PostgreSQL database.
+    WorkspaceError
+        If the store cannot be read; says neither its password nor a value.
+    """
+    engine = engine_to_read(places, settings)
+    if engine is None:
+        return []
+    try:
+        with engine.connect() as connection:
+            return connection.execute(asked).all()
+    except SQLAlchemyError as error:
+        message = (
+            f"the workspace store cannot be read ({type(error).__name__}): is it there, and has "
+            "this version of the screens opened it once?"
+        )
+        raise WorkspaceError(message) from None
+    finally:
+        engine.dispose()
 
 
 def postgresql(address: str, **options: Any) -> Engine:  # noqa: ANN401 - SQLAlchemy's own options

@@ -13,7 +13,7 @@ import polars as pl
 
 from data_contracts.measure import Measure
 from data_contracts.wording import templates
-from models.reasons import count_word, number_text
+from models.reasons import count_word, number_text, tenths_text
 from models.similar_rule import REASONS
 
 SCORES_AHEAD = 4
@@ -71,7 +71,7 @@ def with_forecast_words(forecasts: pl.DataFrame, measures: Mapping[str, Measure]
         if row["little_gain_chance"] is not None and row["is_clinical"]:
             sentences.append(
                 words["little_gain"].format(
-                    tenths=_tenths(row["little_gain_chance"]),
+                    tenths=tenths_text(row["little_gain_chance"]),
                     asked=row["asked"],
                     gain_ahead=row["gain_when"],
                 )
@@ -99,13 +99,6 @@ def _ahead(column: str, scores: int) -> pl.Expr:
         .when(pl.col(column) < 2).then(pl.format("{} days", days))
         .otherwise(pl.format("{} weeks", weeks))
     )  # fmt: skip
-
-
-def _tenths(chance: float) -> str:
-    tenths = round(10 * chance)
-    if tenths >= 10:
-        return "more than 9"
-    return "fewer than 1" if tenths < 1 else f"about {tenths}"
 
 
 def _heading(row: Mapping[str, object], words: Mapping[str, str]) -> str:

@@ -44,6 +44,18 @@ def count_word(count: int) -> str:
     return _COUNT_WORDS.get(count, str(count))
 
 
+def tenths_text(chance: float) -> str:
+    """Return how many of ten a chance (0 to 1) comes to, without false exactness.
+
+    >>> tenths_text(0.66), tenths_text(0.02), tenths_text(0.99)
+    ('about 7', 'fewer than 1', 'more than 9')
+    """
+    tenths = round(10 * chance)
+    if tenths >= 10:
+        return "more than 9"
+    return "fewer than 1" if tenths < 1 else f"about {tenths}"
+
+
 def fill(rows: pl.DataFrame, template: str, code: str, position: int) -> pl.DataFrame:
     """Return the rows' key with `position, code, parameters, sentence`.
 

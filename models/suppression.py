@@ -69,6 +69,32 @@ def rounded(count: int, rule: SuppressionRule) -> int:
     return rule.round_to * int(count / rule.round_to + 0.5)
 
 
+def figure_numbers(
+    part: int | None, whole: int | None, rule: SuppressionRule
+) -> tuple[int | None, int | None, float | None, float | None, float | None, bool]:
+    """Return the published numbers of one count over another, in the order of `FIGURE_NUMBERS`.
+
+    Parameters
+    ----------
+    part, whole
+        Raw counts of people; None where it must not be shown.
+
+    >>> from data_contracts.suppression import suppression_rule
+    >>> figure_numbers(12, 41, suppression_rule("default"))[:3]
+    (10, 40, 0.25)
+    >>> figure_numbers(None, 41, suppression_rule("default"))
+    (None, 40, None, None, None, True)
+    """
+    denominator = None if whole is None else rounded(whole, rule)
+    if part is None or denominator is None:
+        return None, denominator, None, None, None, True
+    numerator = min(rounded(part, rule), denominator)
+    if not denominator:
+        return numerator, denominator, None, None, None, False
+    low, high = wilson(numerator, denominator)
+    return numerator, denominator, numerator / denominator, low, high, False
+
+
 def suppress(counts: pl.DataFrame, rule: SuppressionRule) -> pl.DataFrame:
     """Return what may be shown of one table of raw counts.
 
@@ -169,12 +195,8 @@ def _published(
 ) -> tuple[object, ...]:
     figure, period, site, _ = row
     total: Cell = (figure, period, site, TOTAL)
-    is_hidden = row in hidden or total in hidden
-    denominator = None if total in hidden else rounded(cells[total], rule)
-    if is_hidden or denominator is None:
-        return (*row, None, denominator, None, None, None, True)
-    numerator = min(rounded(cells[row], rule), denominator)
-    if not denominator:
-        return (*row, numerator, denominator, None, None, None, False)
-    low, high = wilson(numerator, denominator)
-    return (*row, numerator, denominator, numerator / denominator, low, high, False)
+    if total in hidden:
+        return (*row, *figure_numbers(None, None, rule))
+    if row in hidden:
+        return (*row, *figure_numbers(None, cells[total], rule))
+    return (*row, *figure_numbers(cells[row], cells[total], rule))

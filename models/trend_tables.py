@@ -15,7 +15,7 @@ import polars as pl
 from data_contracts.suppression import SuppressionRule
 from models.derivable_counts import showable
 from models.funnel import Z_95, Z_998, funnel_limits, places_in_funnel
-from models.suppression import FIGURE_NUMBERS, rounded, wilson
+from models.suppression import FIGURE_NUMBERS, figure_numbers
 from models.trend_counts import ALL, FIGURES, NOW, PRACTICE, Cell, TrendCounts, worth_of
 
 FUNNEL_FIGURES = (
@@ -76,7 +76,10 @@ def trend_tables(counted: TrendCounts, rule: SuppressionRule) -> TrendTables:
     )
     trends, groups = [], []
     for figure, numerator, denominator, category in _asked(counted):
-        numbers = _numbers(numerator, denominator, counted, shown, rule)
+        part, whole = (
+            counted.counts[cell] if cell in shown else None for cell in (numerator, denominator)
+        )
+        numbers = figure_numbers(part, whole, rule)
         _, dimension, group, period = denominator
         if dimension in (PRACTICE, "site"):
             trends.append((figure, period, group, category, *numbers))
@@ -117,19 +120,6 @@ def _asked(counted: TrendCounts) -> list[tuple[str, Cell, Cell, str]]:
         if period == NOW and name != "open":
             rows.append(("status_mix", cell, ("open", dimension, group, NOW), name))
     return rows
-
-
-def _numbers(
-    part: Cell, whole: Cell, counted: TrendCounts, shown: set[Cell], rule: SuppressionRule
-) -> tuple[int | None, int | None, float | None, float | None, float | None, bool]:
-    denominator = rounded(counted.counts[whole], rule) if whole in shown else None
-    if denominator is None or part not in shown:
-        return None, denominator, None, None, None, True
-    numerator = rounded(counted.counts[part], rule)
-    if not denominator:
-        return numerator, denominator, None, None, None, False
-    low, high = wilson(numerator, denominator)
-    return numerator, denominator, numerator / denominator, low, high, False
 
 
 def funnel_of_sites(trends: pl.DataFrame) -> pl.DataFrame:

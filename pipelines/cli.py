@@ -17,14 +17,17 @@ import typer
 from data_contracts.errors import UnstuckError
 from pipelines.cli_alliance import alliance
 from pipelines.cli_audit import audit
+from pipelines.cli_backtest import backtest
 from pipelines.cli_caseload import caseload
 from pipelines.cli_change import change
 from pipelines.cli_digest import digest
 from pipelines.cli_gains import gains
 from pipelines.cli_growth import growth
+from pipelines.cli_models import models
 from pipelines.cli_processes import processes
 from pipelines.cli_similar import similar
 from pipelines.cli_talking_therapies import talking_therapies
+from pipelines.cli_train import train
 
 if TYPE_CHECKING:
     from pipelines.answers import Answer
@@ -202,6 +205,18 @@ app.command(
 )(caseload)
 
 
+app.command(epilog="Example: unstuck train --home ~/practice")(train)
+
+
+app.command(epilog="Example: unstuck models --roll-back --home ~/practice")(models)
+
+
+app.command(
+    epilog="Example: unstuck backtest --home ~/practice --outcome no_reliable_improvement "
+    "--landmark 4 --landmark 8"
+)(backtest)
+
+
 @app.command(epilog="Example: unstuck dashboard --home ~/practice")
 def dashboard(
     home: Home = None,
@@ -261,13 +276,13 @@ def demo(
     dashboard: Annotated[bool, typer.Option(help="open the screens at the end")] = True,
     port: Annotated[int, typer.Option(help="port of the screens on 127.0.0.1")] = 8501,
 ) -> None:
-    """Simulate a practice, run the night over it as a Prefect flow, open the screens."""
+    """Simulate a practice, run the night (Prefect), train on its past, open the screens."""
     from data_contracts.places import Places
     from pipelines import serving
-    from pipelines.running import demo_night, told
+    from pipelines.running import demo_nights, told
 
     places = Places.at(home)
-    report = demo_night(places, cases=cases, seed=seed, say=say)
+    report = demo_nights(places, cases=cases, seed=seed, say=say)
     for line in told(report, places):
         say(line)
     if dashboard:

@@ -21,7 +21,13 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts.errors import ContractError, NotAvailableError, SourceError, UnstuckError
+from data_contracts.errors import (
+    ContractError,
+    NightRunningError,
+    NotAvailableError,
+    SourceError,
+    UnstuckError,
+)
 from data_contracts.places import Places
 from data_contracts.settings import settings_of
 from pipelines.night import COUNTED, Counts, Night, Trigger
@@ -44,11 +50,14 @@ __all__ = [
     "prefect_environment",
     "run_now",
     "serve_schedule",
+    "training",
     "weekly_digest",
 ]
 
 # A network share that is not there yet at night: seconds to wait before looking again.
 _SHARE_DELAYS = (10, 60)
+# A night that still runs when a training begins: seconds to wait before looking again.
+_HOME_DELAYS = (300, 1200, 3600)
 # Shows progress where the flow runs in the caller's process. Prefect would serialise a parameter.
 _beside: ContextVar[Watch | None] = ContextVar("beside", default=None)
 
@@ -118,6 +127,39 @@ def weekly_digest(home: str) -> str:
         raise _without_data(error, "the digest") from None
 
 
+@flow(
+    name="training",
+    flow_run_name=_night_name,
+    validate_parameters=False,
+    persist_result=False,
+    log_prints=False,
+)
+def training(home: str) -> list[str]:
+    """Train the models; put in use what is not worse. Return what was done, in words."""
+    from pipelines.training import train
+
+    def taken() -> list[str]:
+        try:
+            report = train(
+                Places.at(Path(home)), started_at=datetime.now(tz=UTC), trigger="schedule"
+            )
+        except Exception as error:  # noqa: BLE001 - raised again, without what may be data
+            raise _without_data(error, "the training") from None
+        return [*report.sentences(), *report.notes]
+
+    run_training = task(
+        name="train",
+        task_run_name="train",
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        log_prints=False,
+        retries=len(_HOME_DELAYS),
+        retry_delay_seconds=list(_HOME_DELAYS),
+        retry_condition_fn=_home_may_come_free,
+    )(taken)
+    return run_training()
+
+
 def run_now(
     *,
     source: Path,
@@ -167,7 +209,8 @@ def run_now(
 def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> None:
     """Run the night whenever the schedule says, until this process is told to stop.
 
-    The weekly digest goes out on its own schedule where the settings name addresses.
+    Models are trained and the weekly digest goes out on schedules of their own, the digest where
+    the settings name addresses.
 
     The API must be in the environment (`prefect_environment`) before this module is imported.
     A night that would overlap the last one is cancelled.
@@ -196,9 +239,30 @@ def serve_schedule(*, source: Path, mapping: Path, home: Path, cron: str) -> Non
         tags=["unstuck"],
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    deployments = [deployment, *_digest_deployment(home)]
+    deployments = [deployment, *_training_deployment(home), *_digest_deployment(home)]
     # Each night imports the flow by name in a process of its own: `nightly.serve` would pickle it.
     serve(*(cast("RunnerDeployment", each) for each in deployments), print_starting_message=False)
+
+
+def _training_deployment(home: Path) -> list[Any]:
+    """Return the schedule of the training; nothing where models are trained by hand only."""
+    from prefect.schedules import Cron
+    from prefect.types.entrypoint import EntrypointType
+
+    cron = settings_of(Places.at(home)).models.schedule
+    if not cron:
+        return []
+    _check_cron(cron)
+    return [
+        training.to_deployment(
+            name=deployment_name(home),
+            schedule=Cron(cron, timezone=time_zone_here()),
+            parameters={"home": str(home.expanduser().resolve())},
+            concurrency_limit=_one_at_a_time(),
+            tags=["unstuck"],
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+    ]
 
 
 def _digest_deployment(home: Path) -> list[Any]:
@@ -275,6 +339,11 @@ def _may_come_yet(_task: object, _run: object, state: State[Any]) -> bool:
     return isinstance(state.result(raise_on_failure=False), SourceError)
 
 
+def _home_may_come_free(_task: object, _run: object, state: State[Any]) -> bool:
+    """Return whether a night was only still running: what else is wrong stays wrong."""
+    return isinstance(state.result(raise_on_failure=False), NightRunningError)
+
+
 def _without_data(error: Exception, what: str) -> UnstuckError:
     """Return our own error as it is, of any other only where it arose."""
     if isinstance(error, UnstuckError):
@@ -335,9 +404,9 @@ def _one_at_a_time() -> ConcurrencyLimitConfig:
 
 
 def _close_lost_runs(places: Places) -> None:
-    """Tell Prefect of nights that ended without a word: killed, or the machine went down.
+    """Tell Prefect of runs that ended without a word: killed, or the machine went down.
 
-    Else they would count as running for ever. The lock says that none of this home runs now.
+    Else they would count as running for ever. The locks say that none of this home runs now.
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
@@ -345,7 +414,7 @@ def _close_lost_runs(places: Places) -> None:
 
     name = deployment_name(places.home)
     unfinished = {"state": {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}}
-    if _is_held(places):
+    if any(_is_held(lock) for lock in (places.lock, places.training_lock)):
         return
     with get_client(sync_client=True) as client:
         for lost in client.read_flow_runs(
@@ -356,9 +425,9 @@ def _close_lost_runs(places: Places) -> None:
             client.set_flow_run_state(lost.id, ended, force=True)
 
 
-def _is_held(places: Places) -> bool:
-    places.home.mkdir(parents=True, exist_ok=True)
-    with places.lock.open("a+", encoding="utf-8") as lock:
+def _is_held(path: Path) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -22,6 +22,7 @@ from data_contracts.places import Places
 from data_contracts.rule import StatusRule
 from data_contracts.settings import Settings
 from data_contracts.tables import WAREHOUSE, sent_columns
+from pipelines.models_in_use import InUse
 
 Trigger = Literal["hand", "schedule", "demo"]
 
@@ -56,6 +57,8 @@ class Night:
     started_at: datetime
     trigger: Trigger
     contract_version: str
+    in_use: InUse = field(default_factory=InUse)
+    """Which models are in use, read once when the night opened."""
     as_of: int | None = None
     seed: int = 0
     refit: bool = False

@@ -7,11 +7,9 @@ leaves the last published state, and the next one starts where the last whole on
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,9 +22,9 @@ from typing import Literal
 import duckdb
 
 from data_contracts.contract_version import joined
-from data_contracts.errors import EverythingRefusedError, NightRunningError, UnstuckError
+from data_contracts.errors import EverythingRefusedError, UnstuckError
 from data_contracts.lenses import lenses_fingerprint
-from data_contracts.mapping import read_mapping
+from data_contracts.mapping import Mapping, read_mapping
 from data_contracts.measure import Measure
 from data_contracts.measures import measures_fingerprint, measures_for
 from data_contracts.places import LastRun, Places
@@ -34,6 +32,8 @@ from data_contracts.rule import status_rule
 from data_contracts.settings import Settings, settings_of
 from data_contracts.tables import tables_fingerprint
 from data_contracts.wording import wording_fingerprint
+from pipelines.locks import held
+from pipelines.models_in_use import InUse, in_use_or_none
 from pipelines.night import Counts, Night, Trigger, create_tables
 from pipelines.step_1_stage import stage
 from pipelines.step_2_deidentify import deidentify
@@ -62,7 +62,8 @@ STEPS: tuple[tuple[str, Step], ...] = (
     ("summarise", summarise),
     ("publish", publish),
 )
-_BEFORE_ACCEPT = 3  # steps that write to staging only
+BEFORE_ACCEPT = 3  # steps that write to staging only
+BEFORE_EXPECT = 5  # steps that put scores in order and judge nothing
 _PACKAGES = ("unstuck", "duckdb", "polars", "numpy", "scipy", "great-expectations", "prefect")
 
 
@@ -113,16 +114,16 @@ def run_night(
     places = Places.at(home)
     started_at = started_at.astimezone(UTC)
     began = perf_counter()
-    run_id = _run_id(started_at, places)
-    with _only_night(places, started_at):
+    run_id = run_id_of(started_at, places)
+    with held(places.lock, "night", started_at):
         noted = LastRun(run_id=run_id, state="running", trigger=trigger, started_at=started_at)
         places.note_run(noted)
         try:
-            with _open_night(
-                places, source, mapping, run_id, started_at, trigger, as_of,
-                refit=refit, rebuild=rebuild,
+            with open_night(
+                places, settings_of(places), measures_for(places.measures), read_mapping(mapping),
+                source, run_id, started_at, trigger, as_of, refit=refit, rebuild=rebuild,
             ) as night:  # fmt: skip
-                outcome, counts, refused = _steps(night, watch or _just_call)
+                outcome, counts, refused = _steps(night, watch or just_call)
         except BaseException as error:
             places.note_run(
                 noted.model_copy(
@@ -153,7 +154,8 @@ def run_night(
     )
 
 
-def _just_call(_name: str, step: Step, night: Night) -> Counts:
+def just_call(_name: str, step: Step, night: Night) -> Counts:
+    """Run one step, and show nothing."""
     return step(night)
 
 
@@ -164,37 +166,19 @@ def _told(error: BaseException) -> str:
     return f"stopped by an unforeseen {type(error).__name__}; see the terminal or Prefect's log"
 
 
-def _run_id(started_at: datetime, places: Places) -> str:
+def run_id_of(started_at: datetime, places: Places) -> str:
+    """Return an id that sorts by time."""
     unique = sha256(f"{started_at.isoformat()}{places.home}".encode()).hexdigest()[:6]
     return f"{started_at:%Y%m%dT%H%M%S}-{unique}"
 
 
 @contextmanager
-def _only_night(places: Places, started_at: datetime) -> Iterator[None]:
-    """Hold the home: the system frees the lock when the process ends, however it ends."""
-    places.home.mkdir(parents=True, exist_ok=True)
-    with places.lock.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            message = (
-                f"another night is running in {places.home} ({holder}): wait for it to end. "
-                "Nothing was changed"
-            )
-            raise NightRunningError(message) from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}, since {started_at:%Y-%m-%d %H:%M}")
-        lock.flush()
-        yield
-
-
-@contextmanager
-def _open_night(
+def open_night(
     places: Places,
+    settings: Settings,
+    measures: dict[str, Measure],
+    practice: Mapping,
     source: Path,
-    mapping: Path,
     run_id: str,
     started_at: datetime,
     trigger: Trigger,
@@ -203,10 +187,9 @@ def _open_night(
     refit: bool,
     rebuild: bool,
 ) -> Iterator[Night]:
-    settings = settings_of(places)
-    measures = measures_for(places.measures)
-    practice = read_mapping(mapping)
+    """Open the warehouse of a home for one night, with everything its steps are given."""
     practice.check_measures(measures)
+    models, trouble = in_use_or_none(places)
     with tempfile.TemporaryDirectory(prefix="unstuck-night-") as spill:
         connection = duckdb.connect(
             str(places.warehouse),
@@ -227,10 +210,12 @@ def _open_night(
                 run_id=run_id,
                 started_at=started_at,
                 trigger=trigger,
-                contract_version=_contract_version(measures, settings),
+                contract_version=_contract_version(measures, settings, models),
+                in_use=models,
                 as_of=as_of,
                 refit=refit,
                 rebuild=rebuild,
+                warnings=[trouble] if trouble else [],
             )
         finally:
             connection.close()
@@ -247,8 +232,8 @@ def _check_clock(connection: duckdb.DuckDBPyConnection, run_id: str) -> None:
         raise UnstuckError(message)
 
 
-def _contract_version(measures: dict[str, Measure], settings: Settings) -> str:
-    """Return a hash of tables, measures, sentences and settings that change what is said."""
+def _contract_version(measures: dict[str, Measure], settings: Settings, models: InUse) -> str:
+    """Return a hash of all that changes what is said: tables to settings, and models in use."""
     decisive = (settings.care, settings.publishing.suppression, settings.curves)
     chosen = sha256(repr(decisive).encode()).hexdigest()[:8]
     return joined(
@@ -258,6 +243,7 @@ def _contract_version(measures: dict[str, Measure], settings: Settings) -> str:
             "sentences": wording_fingerprint(),
             "lenses": lenses_fingerprint(),
             "settings of care": chosen,
+            "models in use": models.fingerprint(),
         }
     )
 
@@ -265,36 +251,20 @@ def _contract_version(measures: dict[str, Measure], settings: Settings) -> str:
 def _steps(
     night: Night, watch: Watch
 ) -> tuple[Outcome, dict[str, Counts], tuple[tuple[str, str], ...]]:
-    counts: dict[str, Counts] = {}
-    seconds: dict[str, float] = {}
-
-    def take(name: str, step: Step) -> None:
-        began = perf_counter()
-        counts[name] = watch(name, step, night)
-        seconds[name] = perf_counter() - began
-
-    for name, step in STEPS[:1]:
-        take(name, step)
+    taken = Taken(night, watch)
+    taken.take(STEPS[:1])
     if _nothing_new(night):
-        return "unchanged", counts, ()
-    for name, step in STEPS[1:_BEFORE_ACCEPT]:
-        take(name, step)
+        return "unchanged", taken.counts, ()
+    taken.take(STEPS[1:BEFORE_ACCEPT])
     night.run("begin transaction")
     try:
-        _open_ledger(night)
-        for name, step in STEPS[_BEFORE_ACCEPT:-1]:
-            take(name, step)
-            if name == "accept":
-                _check_something_new_was_taken(night)
-                _set_as_of(night)
-                _touch_all_if_versions_changed(night)
+        put_in_order(night, taken)
+        taken.take(STEPS[BEFORE_EXPECT:-1])
         refused = tuple(
             night.rows("select path, reason from staging.staged_files where state = 'refused'")
         )
-        if not night.number("select count(*) from scores"):
-            raise EverythingRefusedError(_nothing_left(night))
-        _count_steps(night, counts, seconds)
-        take(*STEPS[-1])
+        _count_steps(night, taken.counts, taken.seconds)
+        taken.take(STEPS[-1:])
         night.run("commit")
     except BaseException:
         with suppress(duckdb.Error):
@@ -302,7 +272,36 @@ def _steps(
         raise
     night.places.point_to(pointer_of(night))
     sweep(night)
-    return "published", counts, refused
+    return "published", taken.counts, refused
+
+
+class Taken:
+    """The steps taken so far: what they counted, and how long they took."""
+
+    def __init__(self, night: Night, watch: Watch) -> None:
+        self.counts: dict[str, Counts] = {}
+        self.seconds: dict[str, float] = {}
+        self._night, self._watch = night, watch
+
+    def take(self, steps: Sequence[tuple[str, Step]]) -> None:
+        """Run some of the steps, one after the other."""
+        for name, step in steps:
+            began = perf_counter()
+            self.counts[name] = self._watch(name, step, self._night)
+            self.seconds[name] = perf_counter() - began
+
+
+def put_in_order(night: Night, taken: Taken) -> None:
+    """Take the rows in that passed, and put the scores of the cases they touch in order."""
+    _open_ledger(night)
+    for name, step in STEPS[BEFORE_ACCEPT:BEFORE_EXPECT]:
+        taken.take([(name, step)])
+        if name == "accept":
+            _check_something_new_was_taken(night)
+            _set_as_of(night)
+            _touch_all_if_versions_changed(night)
+    if not night.number("select count(*) from scores"):
+        raise EverythingRefusedError(_nothing_left(night))
 
 
 def _nothing_new(night: Night) -> bool:

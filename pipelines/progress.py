@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from models.replay import Watch as PartsWatch
     from pipelines.night import Counts, Night
     from pipelines.nightly import Step, Watch
 
@@ -62,3 +64,41 @@ def shown_progress(*, quiet: bool = False) -> Iterator[Watch]:
             return counts
 
         yield watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class BacktestWatches:
+    """What shows how far a back-test is: while files land, and while cases are replayed."""
+
+    landing: Watch
+    parts: PartsWatch
+
+
+@contextmanager
+def shown_backtest_progress() -> Iterator[BacktestWatches | None]:
+    """Give watches that show a bar on standard error; None where that is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield None
+        return
+    with Progress(
+        TextColumn("{task.description:<40}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    ) as progress:
+        bar = progress.add_task("reading past cases", total=None)
+
+        def landing(name: str, step: Step, night: Night) -> Counts:
+            progress.update(bar, description=_MEANING.get(name, name))
+            return step(night)
+
+        def parts(done: int, total: int, doing: str) -> None:
+            progress.update(bar, description=doing, completed=done, total=total)
+
+        yield BacktestWatches(landing=landing, parts=parts)

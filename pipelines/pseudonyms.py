@@ -99,12 +99,12 @@ def keyed_ids(places: Places, settings: Settings, source_ids: list[str]) -> dict
     }
 
 
-def practice_start(path: Path, earliest: date) -> date:
+def practice_start(path: Path, earliest: date, spread_days: int = _START_SPREAD_DAYS) -> date:
     """Return the practice's secret first day: drawn once, up to a year before the first date."""
     with closing(_opened(path)) as connection, connection:
         row = connection.execute("select practice_start from start").fetchone()
         if row:
             return date.fromisoformat(row[0])
-        drawn = earliest - timedelta(days=secrets.randbelow(_START_SPREAD_DAYS))
+        drawn = earliest - timedelta(days=secrets.randbelow(spread_days + 1))
         connection.execute("insert into start values (?)", (drawn.isoformat(),))
     return drawn

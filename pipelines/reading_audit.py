@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from data_contracts.errors import WorkspaceError
 from data_contracts.places import Places
 from data_contracts.settings import Settings
-from data_contracts.workspace_engine import engine_to_read
+from data_contracts.workspace_engine import rows_to_read
 from data_contracts.workspace_tables import AUDIT_EVENTS
 
 if TYPE_CHECKING:
-    from sqlalchemy import RowMapping, Select
+    from sqlalchemy import Select
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +47,8 @@ def audit_events(places: Places, settings: Settings, wanted: Wanted) -> list[Aud
     WorkspaceError
         If the store cannot be read; says neither its password nor a value.
     """
-    rows = _rows(places, settings, _asked(wanted))
-    return [
-        AuditEvent(**{name: row[name] for name in AuditEvent.__dataclass_fields__}) for row in rows
-    ]
+    rows = rows_to_read(places, settings, _asked(wanted))
+    return [AuditEvent(**row._asdict()) for row in rows]
 
 
 def last_event_at(places: Places, settings: Settings) -> datetime | None:
@@ -65,28 +61,8 @@ def last_event_at(places: Places, settings: Settings) -> datetime | None:
     """
     from sqlalchemy import func, select
 
-    rows = _rows(places, settings, select(func.max(AUDIT_EVENTS.c.noted_at).label("last")))
-    return rows[0]["last"] if rows else None
-
-
-def _rows(places: Places, settings: Settings, asked: Select[Any]) -> Sequence[RowMapping]:
-    from sqlalchemy.exc import SQLAlchemyError
-
-    engine = engine_to_read(places, settings)
-    if engine is None:
-        return []
-    try:
-        with engine.connect() as connection:
-            rows = connection.execute(asked).mappings().all()
-    except SQLAlchemyError as error:
-        message = (
-            f"the workspace store cannot be read ({type(error).__name__}): is it there, and has "
-            "this version of the screens opened it once?"
-        )
-        raise WorkspaceError(message) from None
-    finally:
-        engine.dispose()
-    return rows
+    rows = rows_to_read(places, settings, select(func.max(AUDIT_EVENTS.c.noted_at)))
+    return rows[0][0] if rows else None
 
 
 def _asked(wanted: Wanted) -> Select[Any]:

@@ -74,9 +74,17 @@ def run_once(
         )
 
 
-def demo_night(places: Places, *, cases: int, seed: int, say: Callable[[str], None]) -> NightReport:
-    """Simulate a practice into the home and run the night over it as a Prefect flow."""
+def demo_nights(
+    places: Places, *, cases: int, seed: int, say: Callable[[str], None]
+) -> NightReport:
+    """Simulate a practice, run the night, train on its past, and run the night that uses it.
+
+    The report is the first night's: the second brings no new rows.
+    """
     from pipelines.demo_practice import simulate_practice, write_practice
+    from pipelines.progress import shown_backtest_progress
+    from pipelines.telling_models import training_as_text
+    from pipelines.training import train
 
     source = places.home / "source"
     say(f"Simulating a practice of {cases} cases (seed {seed}): everything in it is made up.")
@@ -85,7 +93,17 @@ def demo_night(places: Places, *, cases: int, seed: int, say: Callable[[str], No
     )
     say("Running the night as a Prefect flow (Prefect's own start takes some seconds).")
     with shown_progress() as watch:
-        return _through_prefect(places, source, source / "mapping.toml", "demo", watch)
+        report = _through_prefect(places, source, source / "mapping.toml", "demo", watch)
+    say("Holding every rule against the practice's own past, and training the outlook on it.")
+    with shown_backtest_progress() as watches:
+        trained = train(
+            places, started_at=datetime.now(tz=UTC), watch=watches.parts if watches else None
+        )
+    say(training_as_text(trained, places))
+    say("Running the night once more, now with the outlook.")
+    with shown_progress() as watch:
+        _through_prefect(places, source, source / "mapping.toml", "demo", watch)
+    return report
 
 
 def _through_prefect(

@@ -25,6 +25,8 @@ from data_contracts.tables_published import PUBLISHED_FOR_ALL, PUBLISHED_FOR_CAS
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
 
+EVIDENCE = "evidence"
+"""What begins so in the folder of snapshots is written, and swept, by evidence.py."""
 _STEM = "step_10_publish"
 _STORAGE_VERSION = "v1.5.0"
 
@@ -88,7 +90,9 @@ def sweep(night: Night) -> None:
     snapshots = sorted(folder.glob("*.cases.duckdb"), reverse=True)
     keep = {current} | {path.name.split(".")[0] for path in snapshots[: kept + 1]}
     for path in folder.iterdir():
-        if path.name != night.places.pointer_file.name and path.name.split(".")[0] not in keep:
+        is_evidence = path.name.lstrip(".").startswith(EVIDENCE)
+        is_own = path != night.places.pointer_file and not is_evidence
+        if is_own and path.name.split(".")[0] not in keep:
             path.unlink()
 
 
@@ -129,6 +133,9 @@ def _content(night: Night, table: Table) -> pl.DataFrame:
             | "published_caseload"
             | "published_therapist_lenses"
             | "published_talking_therapies"
+            | "published_follow_up"
+            | "published_models"
+            | "published_drift"
             | "published_quarantine"
         ):
             source = table.name

@@ -2,7 +2,7 @@
 
 In: course_points of touched cases. Out: `statuses` (per measure, and per case under measure_id
 'case'), `alliance_points`, `events` (seen, never flagged), `current_statuses`, `flags` (kept;
-opened and closed, never rebuilt), `forecasts` (step_7_foresee.py).
+opened and closed, never rebuilt), `forecasts` (step_7_foresee.py), `outlooks` (step_7_outlook.py).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from models.status import judge as judge_occasions
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
 from pipelines.step_7_foresee import foresee
+from pipelines.step_7_outlook import outlook
 
 _STEM = "step_7_judge"
 _NO_PROGRESS = ("no_gain", "no_gain_yet", "gain_lost", "slow_gain", "half_worse", "worse_once")
@@ -47,6 +48,7 @@ def judge(night: Night) -> Counts:
     _renew_standing(night)
     _renew_flags(night, of_cases, alliance)
     foresee(night)
+    outlook(night)
     return Counts(rows_in=points.height, rows_out=statuses.height)
 
 

@@ -1,14 +1,14 @@
 """Step 8, explain: the reason for every status and flag in words, and the queue they make.
 
-In: statuses, flags, alliance_points, current_statuses. Out: `reasons` of the touched cases (and of
-stale ones), `published_queue`; `lenses` (step_8_lenses.py). Wording: data_contracts/wording.toml.
+In: statuses, flags, alliance_points, current_statuses, outlooks. Out: `reasons` of the touched
+cases (and of stale ones), `published_queue` in the order of need (step_8_need.py); `lenses`
+(step_8_lenses.py). Wording: data_contracts/wording.toml.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-from data_contracts.tables_judged import FLAG_KINDS
 from data_contracts.wording import templates
 from models.case_reasons import (
     alliance_reasons,
@@ -20,6 +20,7 @@ from models.reasons import status_reasons
 from pipelines.night import Counts, Night
 from pipelines.sql import statement
 from pipelines.step_8_lenses import look, look_at_therapists
+from pipelines.step_8_need import weigh
 
 _STEM = "step_8_explain"
 
@@ -46,7 +47,8 @@ def explain(night: Night) -> Counts:
     ):
         written += night.insert("reasons", reasons)
     _name_things(night)
-    night.run(statement(_STEM, "queue"), kinds=list(FLAG_KINDS))
+    weigh(night)
+    night.run(statement(_STEM, "queue"))
     written += look(night)
     look_at_therapists(night)
     return Counts(rows_in=judged.height, rows_out=written)

@@ -1,4 +1,5 @@
--- Step 8, explain. In: statuses, course_points, flags, alliance_points, current_statuses.
+-- Step 8, explain. In: statuses, course_points, flags, alliance_points, current_statuses; candidates
+-- and needs (step_8_need.sql).
 -- Out: reasons; the queue (published_queue), one row an open case worth talking about.
 
 -- name: judged
@@ -126,50 +127,11 @@ left join current_statuses as decisive
 where standing.code = 'stale'
 
 -- name: queue
--- Rule: one row an open case; the worst kind of its open flags leads; watch comes after all flags.
--- Order: kind, then the level gain in units of clear change, then who has waited longest.
+-- Rule: one row an open case; the worst kind of its open flags leads.
+-- Order: safety items, then need (models/need.py), then the level gain in units of clear change, then
+-- who has waited longest.
 create or replace temp table published_queue as
 with
-
-kinds as (
-    select unnest($kinds) as kind, unnest(range(len($kinds))) as kind_place
-),
-
-open_flags as (
-    select
-        flags.case_id,
-        flags.kind,
-        flags.measure_id,
-        flags.opened_occasion,
-        flags.opened_day,
-        kinds.kind_place
-    from flags
-    inner join kinds using (kind)
-    inner join case_facts using (case_id)
-    where flags.closed_run_id is null and case_facts.is_open
-),
-
-watched as (
-    select
-        current_statuses.case_id,
-        'watch' as kind,
-        current_statuses.decided_by as measure_id,
-        current_statuses.since_occasion as opened_occasion,
-        current_statuses.since_day as opened_day,
-        len($kinds) as kind_place
-    from current_statuses
-    inner join case_facts using (case_id)
-    where
-        current_statuses.measure_id = 'case'
-        and current_statuses.status = 'watch'
-        and case_facts.is_open
-),
-
-candidates as (
-    select * from open_flags
-    union all
-    select * from watched
-),
 
 leader as (
     select
@@ -258,22 +220,6 @@ sparks as (
     group by leader.case_id
 ),
 
-pressing as (
-    select
-        leader.case_id,
-        judged_points.level_gain / measure_names.reliable_change as need
-    from leader
-    inner join standing using (case_id)
-    inner join judged_points
-        on
-            leader.case_id = judged_points.case_id
-            and judged_points.measure_id = standing.decided_by
-    inner join measure_names on standing.decided_by = measure_names.measure_id
-    qualify row_number() over (
-        partition by leader.case_id order by judged_points.occasion desc
-    ) = 1
-),
-
 recalled as (
     -- some number behind the flag that leads was never read in a source
     select distinct leader.case_id
@@ -305,8 +251,9 @@ opened_sessions as (
 select
     row_number() over (
         order by
-            leader.kind_place,
-            pressing.need nulls last,
+            leader.kind = 'safety' desc,
+            needs.need desc,
+            needs.gain_in_changes nulls last,
             leader.opened_day nulls last,
             leader.case_id
     ) as position,
@@ -316,12 +263,13 @@ select
     coalesce(cases.site_id, therapists.site_id) as site_id,
     leader.kind,
     leader.kinds,
-    leader.kind != 'watch' as is_flagged,
+    leader.kind not in ('watch', 'outlook') as is_flagged,
     leader.measure_id,
     coalesce(measure_names.name, leader.measure_id) as measure_name,
     coalesce(standing.status, 'cannot_judge') as status,
     coalesce(standing.code, 'no_score') as code,
-    coalesce(headlines.sentence, '') as sentence,
+    case when leader.kind = 'outlook' then needs.outlook_words
+        else coalesce(headlines.sentence, '') end as sentence,
     coalesce(others.also_says, '') as also,
     coalesce(sparks.sparkline, '[]') as sparkline,
     coalesce(spark_names.minimum, measure_names.minimum, 0) as scale_minimum,
@@ -333,17 +281,23 @@ select
     -- greatest(null, 0) would be 0: without a calendar nobody was "seen today"
     case when case_facts.today is not null
         then greatest(case_facts.today - case_facts.last_contact_day, 0) end as days_since_contact,
-    recalled.case_id is null as is_verified
+    recalled.case_id is null as is_verified,
+    needs.need,
+    needs.probability,
+    needs.probability_from,
+    needs.severity,
+    needs.unseen,
+    needs.need_words
 from leader
 inner join case_facts using (case_id)
 inner join courses using (case_id)
+inner join needs using (case_id)
 left join standing using (case_id)
 left join cases on courses.source_case_id = cases.case_id
 left join therapists on cases.therapist_id = therapists.therapist_id
 left join headlines using (case_id)
 left join others using (case_id)
 left join sparks using (case_id)
-left join pressing using (case_id)
 left join opened_sessions using (case_id)
 left join recalled using (case_id)
 left join measure_names on leader.measure_id = measure_names.measure_id

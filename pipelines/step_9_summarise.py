@@ -2,8 +2,10 @@
 
 In: current_statuses, course_points, cases, sessions, quarantine. Out: `published_trends`,
 `published_trend_groups`, `published_funnel`, `published_talking_therapies`, `published_caseload`
-(step_9_caseload.py), `published_quarantine`. Suppression: models/trend_tables.py with the
-practice's preset; England's official outcomes with England's rule where that is stricter.
+(step_9_caseload.py), `published_follow_up` (step_9_follow_up.py), `published_models` and
+`published_drift` (step_9_drift.py), `published_quarantine`.
+Suppression: models/trend_tables.py with the practice's preset; England's official outcomes with
+England's rule where that is stricter.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ from models.talking_therapies_rates import published_outcomes
 from models.trend_counts import status_counts, trend_counts
 from models.trend_tables import trend_tables
 from pipelines.night import Counts, Night
+from pipelines.reading_past import DROP_OUT_CODES
 from pipelines.sql import statement
 from pipelines.step_9_caseload import summarise_caseload
+from pipelines.step_9_drift import summarise_drift
+from pipelines.step_9_follow_up import summarise_follow_up
 
 _STEM = "step_9_summarise"
-DROP_OUT_CODES = ("dropped_out", "drop_out", "dropout")
-"""Kinds of end that mean dropping out; the settings add the practice's own."""
 
 
 def summarise(night: Night) -> Counts:
@@ -50,6 +53,7 @@ def summarise(night: Night) -> Counts:
         "problem_of",
         "spelling_of",
         "groups_of_cases",
+        "primary_measures",
         "closed_outcomes",
     ):
         night.run(statement(_STEM, name))
@@ -58,7 +62,8 @@ def summarise(night: Night) -> Counts:
     night.insert("drop_out_spellings", pl.DataFrame({"code": codes}, schema={"code": pl.String}))
     night.run(statement(_STEM, "drop_out_codes"))
     counted, published = _trends(night)
-    others = _official_outcomes(night) + summarise_caseload(night)
+    others = _official_outcomes(night) + summarise_caseload(night) + summarise_follow_up(night)
+    others += summarise_drift(night)
     night.run("create or replace temp table rule_words (rule_id text, explanation text)")
     night.insert(
         "rule_words",

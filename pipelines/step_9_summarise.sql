@@ -70,6 +70,14 @@ select
     coalesce(ethnicity, 'not given') as ethnicity
 from cases
 
+-- name: primary_measures
+-- The measure that stands for a case: it decides wherever no other measure got worse.
+create or replace temp table primary_measures as
+select case_id, arg_max(decided_by, occasion) as measure_id
+from statuses
+where measure_id = 'case' and status != 'deteriorating'
+group by case_id
+
 -- name: closed_outcomes
 create or replace temp table closed_outcomes as
 with
@@ -88,14 +96,6 @@ closed as (
     where not case_facts.is_open
 ),
 
-primaries as (
-    -- the primary decides wherever no other measure got worse
-    select case_id, arg_max(decided_by, occasion) as measure_id
-    from statuses
-    where measure_id = 'case' and status != 'deteriorating'
-    group by case_id
-),
-
 pairs as (
     select
         course_points.case_id,
@@ -104,7 +104,7 @@ pairs as (
         any_value(course_points.baseline) as baseline,
         arg_max(course_points.value, course_points.occasion) as last_score
     from course_points
-    semi join primaries using (case_id, measure_id)
+    semi join primary_measures using (case_id, measure_id)
     semi join measure_facts using (measure_id, subscale, rater)
     where
         course_points.subscale = 'total'

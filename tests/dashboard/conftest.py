@@ -438,6 +438,12 @@ def _fill_cases(connection: duckdb.DuckDBPyConnection, run_id: str, title: str) 
                         "sessions_attended": sessions,
                         "days_since_contact": case["days_since_contact"],
                         "is_verified": measure != "bdi",
+                        "need": 5.0 - position / 20,
+                        "probability": 0.45,
+                        "probability_from": "chosen",
+                        "severity": 2.0,
+                        "unseen": 1.0,
+                        "need_words": "No outlook, so the status rule stands in.",
                     }
                 ],
             )

@@ -115,8 +115,8 @@ def version(rule: str, contracts: str, **packages: str) -> dict[str, Any]:
 
 
 def test_what_changed_between_two_runs_is_named() -> None:
-    before = version("1", "t1.m1.w1.l1.c1", polars="2.0", duckdb="1.5.5")
-    now = version("2", "t1.m2.w1.l2.c1", polars="2.1", duckdb="1.5.5")
+    before = version("1", "t1.m1.w1.l1.c1.none", polars="2.0", duckdb="1.5.5")
+    now = version("2", "t1.m2.w1.l2.c1.none", polars="2.1", duckdb="1.5.5")
     assert what_changed(now, before) == [
         "Status rule: 1 → 2.",
         "Contracts: measures, lenses changed.",

@@ -30,6 +30,7 @@ THERAPISTS = [
 AGGREGATES = (
     reading.trends,
     reading.talking_therapies,
+    reading.follow_up,
     reading.quarantine,
     reading.runs,
     reading.run_counts,

@@ -54,12 +54,15 @@ WITHOUT_CASES = (
     reading.run,
     reading.runs,
     reading.run_counts,
+    reading.models,
+    reading.drift,
     reading.files,
     reading.quarantine,
     reading.trends,
     reading.trend_groups,
     reading.funnel,
     reading.talking_therapies,
+    reading.follow_up,
     reading.measures,
 )
 NOT_ROWS = {
