@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from data_contracts.suppression import SuppressionRule
@@ -67,36 +66,14 @@ class CountsAtOnce:
 
     def shown(self, rule: SuppressionRule) -> set[Name]:
         """Return the names of the counts that may be shown."""
-        return set(
-            _showable(
-                tuple(self.counts.items()),
-                tuple(self.worth.items()),
-                tuple((total, tuple(parts)) for total, parts in self.sums),
-                rule.hide_up_to,
-                rule.round_to,
-            )
-        )
-
-
-# The card and the evidence ask the same of the same counts, which takes a second or more.
-@lru_cache(maxsize=256)
-def _showable(
-    counts: tuple[tuple[Name, int], ...],
-    worth: tuple[tuple[Name, int], ...],
-    sums: tuple[tuple[Name, tuple[Name, ...]], ...],
-    hide_up_to: int,
-    round_to: int,
-) -> frozenset[Name]:
-    return frozenset(
-        showable(
-            dict(counts),
-            dict(worth),
-            [(total, list(parts)) for total, parts in sums],
-            hide_up_to=hide_up_to,
-            round_to=round_to,
+        return showable(
+            self.counts,
+            self.worth,
+            self.sums,
+            hide_up_to=rule.hide_up_to,
+            round_to=rule.round_to,
             shows_nobody=True,
         )
-    )
 
 
 def counts_at(backtest: Backtest, landmark: str) -> CountsAtOnce:

@@ -15,6 +15,7 @@ recalled). What is left possible is proved by an example each: a table that fits
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -89,11 +90,39 @@ def showable(
     >>> sorted(found)
     ['all', 'stayed']
     """
+    return set(
+        _worked_out(
+            tuple(counts.items()),
+            tuple(worth.items()),
+            tuple((total, tuple(parts)) for total, parts in sums),
+            hide_up_to,
+            round_to,
+            tuple((people or {}).items()),
+            frozenset(known),
+            shows_nobody,
+        )
+    )
+
+
+# A night that brings nothing new for a table asks the same again, as do a card and the evidence of
+# one back-test; working it out takes a second or more.
+@lru_cache(maxsize=512)
+def _worked_out(
+    counts_in_order: tuple[tuple[Name, int], ...],
+    worth_in_order: tuple[tuple[Name, int], ...],
+    sums: tuple[tuple[Name, tuple[Name, ...]], ...],
+    hide_up_to: int,
+    round_to: int,
+    people: tuple[tuple[Name, int], ...],
+    known: frozenset[Name],
+    shows_nobody: bool,
+) -> frozenset[Name]:
+    counts, worth, told_people = dict(counts_in_order), dict(worth_in_order), dict(people)
     for total, parts in sums:
         if counts[total] != sum(counts[part] for part in parts):
             message = f"{total} is not the sum of {', '.join(map(str, parts))}"
             raise ValueError(message)
-    people_behind = {name: (people or {}).get(name, count) for name, count in counts.items()}
+    people_behind = {name: told_people.get(name, count) for name, count in counts.items()}
     shown = {
         name
         for name in worth
@@ -126,7 +155,7 @@ def showable(
             mended.update(reader.sums_of(hidden))
         telling = _nobody_below_hidden(counts, worth, sums, shown)
         shown -= telling
-    return shown
+    return frozenset(shown)
 
 
 def _nobody_below_hidden(
